@@ -1,0 +1,310 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// SecretReference names a Secret in the Auth0Tenant's own namespace.
+type SecretReference struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// PrivateKeyAlgorithm signs the assertion that proves a private key.
+//
+// +kubebuilder:validation:Enum=RS256;RS384;PS256
+type PrivateKeyAlgorithm string
+
+// Credentials say how the operator proves to Auth0 who it is.
+type Credentials struct {
+	// secretRef names a Secret in the same namespace with the keys clientID and
+	// exactly one of clientSecret and privateKey (PEM). With the optional key
+	// domain the credentials are sent nowhere else.
+	// +required
+	SecretRef SecretReference `json:"secretRef"`
+	// privateKeyAlgorithm signs the assertion where the Secret holds a privateKey.
+	// +optional
+	// +kubebuilder:default=RS256
+	PrivateKeyAlgorithm PrivateKeyAlgorithm `json:"privateKeyAlgorithm,omitempty"`
+}
+
+// NamespacesFrom says which namespaces an access rule speaks of.
+//
+// +kubebuilder:validation:Enum=Same;Names;Selector;All
+type NamespacesFrom string
+
+const (
+	// NamespacesFromSame is the Auth0Tenant's own namespace.
+	NamespacesFromSame NamespacesFrom = "Same"
+	// NamespacesFromNames are the namespaces listed in names.
+	NamespacesFromNames NamespacesFrom = "Names"
+	// NamespacesFromSelector are the namespaces whose labels the selector matches.
+	NamespacesFromSelector NamespacesFrom = "Selector"
+	// NamespacesFromAll is every namespace.
+	NamespacesFromAll NamespacesFrom = "All"
+)
+
+// RuleNamespaces says whose ClientGrants an access rule speaks of.
+//
+// +kubebuilder:validation:XValidation:rule="(self.from == 'Names') == has(self.names)",message="names goes with from: Names, and from: Names needs names"
+// +kubebuilder:validation:XValidation:rule="(self.from == 'Selector') == has(self.selector)",message="selector goes with from: Selector, and from: Selector needs a selector"
+// +kubebuilder:validation:XValidation:rule="!has(self.selector) || (has(self.selector.matchLabels) && size(self.selector.matchLabels) > 0) || (has(self.selector.matchExpressions) && size(self.selector.matchExpressions) > 0)",message="an empty selector would match every namespace: name a label, or write from: All to mean it"
+type RuleNamespaces struct {
+	// from says where the namespaces come from: Same (the Auth0Tenant's own),
+	// Names, Selector or All.
+	// +required
+	From NamespacesFrom `json:"from"`
+	// names of namespaces, with from: Names.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Names []string `json:"names,omitempty"`
+	// selector of namespace labels, with from: Selector. Never empty.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+}
+
+// Right is something that no pattern of an access rule gives.
+//
+// +kubebuilder:validation:Enum=AllScopes;AnyOrganization;UserSubject;AuthorizationDetails;DefaultFor;AdoptExisting;Orphan;SystemAPI
+type Right string
+
+// The rights of an access rule.
+const (
+	// RightAllScopes allows allowAllScopes.
+	RightAllScopes Right = "AllScopes"
+	// RightAnyOrganization allows allowAnyOrganization, and organizationUsage
+	// other than deny.
+	RightAnyOrganization Right = "AnyOrganization"
+	// RightUserSubject allows any subject type but client.
+	RightUserSubject Right = "UserSubject"
+	// RightAuthorizationDetails allows authorizationDetailsTypes.
+	RightAuthorizationDetails Right = "AuthorizationDetails"
+	// RightDefaultFor allows default grants.
+	RightDefaultFor Right = "DefaultFor"
+	// RightAdoptExisting allows taking over grants that were in the tenant first.
+	RightAdoptExisting Right = "AdoptExisting"
+	// RightOrphan allows leaving grants in the tenant.
+	RightOrphan Right = "Orphan"
+	// RightSystemAPI allows grants for Auth0's own APIs.
+	RightSystemAPI Right = "SystemAPI"
+)
+
+// AccessRule allows grants. A grant is allowed if one rule allows all of it;
+// rules do not add up, and what no rule allows is refused. In patterns, which
+// are compared byte by byte from end to end, * stands for any run of
+// characters.
+//
+// +kubebuilder:validation:XValidation:rule="self.namespaces.from == 'Same' || (has(self.audiences) && has(self.scopes) && has(self.clientIDs))",message="audiences, scopes and clientIDs are required unless namespaces.from is Same: write [\"*\"] to mean all"
+type AccessRule struct {
+	// name of the rule, for messages.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+	// namespaces says whose ClientGrants the rule speaks of.
+	// +required
+	Namespaces RuleNamespaces `json:"namespaces"`
+	// audiences are patterns of API identifiers.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=600
+	Audiences []string `json:"audiences,omitempty"`
+	// scopes are patterns of scopes.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=280
+	Scopes []string `json:"scopes,omitempty"`
+	// clientIDs are patterns of client IDs.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	ClientIDs []string `json:"clientIDs,omitempty"`
+	// allow lists rights that no pattern gives: AllScopes, AnyOrganization,
+	// UserSubject, AuthorizationDetails, DefaultFor, AdoptExisting, Orphan and
+	// SystemAPI.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	Allow []Right `json:"allow,omitempty"`
+}
+
+// OnViolation says what becomes of an owned grant that no access rule allows
+// any more.
+//
+// +kubebuilder:validation:Enum=Freeze;Revoke
+type OnViolation string
+
+const (
+	// OnViolationFreeze keeps the grant and only ever narrows it.
+	OnViolationFreeze OnViolation = "Freeze"
+	// OnViolationRevoke revokes the grant.
+	OnViolationRevoke OnViolation = "Revoke"
+)
+
+// RateLimit is this operator's share of the tenant's rate limit.
+type RateLimit struct {
+	// requestsPerMinute that the operator sends at most, on average.
+	// +optional
+	// +kubebuilder:default=50
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=60000
+	RequestsPerMinute int32 `json:"requestsPerMinute,omitempty"`
+	// burst is the number of requests that may be sent at once after a quiet time.
+	// +optional
+	// +kubebuilder:default=5
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	Burst int32 `json:"burst,omitempty"`
+}
+
+// Auth0TenantSpec says how an Auth0 tenant is reached and who may grant what
+// in it.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.managementAudience) == has(oldSelf.managementAudience) && (!has(self.managementAudience) || self.managementAudience == oldSelf.managementAudience)",message="managementAudience is immutable, and cannot be added or removed later: create another Auth0Tenant"
+type Auth0TenantSpec struct {
+	// domain is the host, or host:port, at which the Management API is reached,
+	// always by https: the tenant's own or a custom domain.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[1-9][0-9]{0,4})?$`
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="domain is immutable: create another Auth0Tenant for the other domain"
+	Domain string `json:"domain"`
+	// managementAudience is the identifier of the tenant's Management API:
+	// https://HOST/api/v2/ with the tenant's own host, the slash at the end
+	// included. Defaults to that of domain; required where domain is a custom
+	// domain.
+	// +optional
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:Pattern=`^https://[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[1-9][0-9]{0,4})?/api/v2/$`
+	ManagementAudience string `json:"managementAudience,omitempty"`
+	// credentials of the Auth0 application that the operator uses. Whoever can
+	// read them can grant himself everything in the tenant.
+	// +required
+	Credentials Credentials `json:"credentials"`
+	// accessRules say who may grant what. Absent: this namespace may grant
+	// everything but the rights AllScopes, AnyOrganization, UserSubject,
+	// AuthorizationDetails, DefaultFor and SystemAPI; other namespaces nothing.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	AccessRules []AccessRule `json:"accessRules,omitempty"`
+	// onViolation says what becomes of an owned grant that no rule allows any
+	// more: Freeze keeps it and only ever narrows it, Revoke revokes it.
+	// +optional
+	// +kubebuilder:default=Freeze
+	OnViolation OnViolation `json:"onViolation,omitempty"`
+	// deletionPolicy Orphan overrides that of every ClientGrant of this tenant.
+	// +optional
+	// +kubebuilder:default=Delete
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+	// deletionLimit is the number of grants that may be deleted within an hour;
+	// more wait. Absent: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	DeletionLimit *int32 `json:"deletionLimit,omitempty"`
+	// rateLimit is this operator's share of the tenant's rate limit, which it
+	// shares with every other program.
+	// +optional
+	// +kubebuilder:default={requestsPerMinute: 50, burst: 5}
+	RateLimit RateLimit `json:"rateLimit,omitzero"`
+	// resyncInterval is how often the operator looks for changes that somebody
+	// else made in the tenant; 30s at least.
+	// +optional
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,9}(h|m|s))+$') && duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="resyncInterval is a duration of whole hours, minutes and seconds from 30s to 24h, such as 10m"
+	ResyncInterval *metav1.Duration `json:"resyncInterval,omitempty"`
+	// mode Enforce makes the tenant match, Observe reads only and reports what
+	// would change, Suspend does nothing. It holds for every ClientGrant of this
+	// tenant.
+	// +optional
+	// +kubebuilder:default=Enforce
+	Mode Mode `json:"mode,omitempty"`
+}
+
+// DeletionCount counts deletions against the deletionLimit.
+type DeletionCount struct {
+	// since is when the hour began.
+	// +optional
+	Since metav1.Time `json:"since,omitzero"`
+	// count of DELETE requests since then.
+	// +optional
+	Count int32 `json:"count,omitempty"`
+}
+
+// Auth0TenantStatus is what the operator last saw.
+type Auth0TenantStatus struct {
+	// observedGeneration is the generation that the conditions speak of; -1 before
+	// the first look.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions: Ready, and Reconciling and Stalled while they are true.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// deletions of the current hour, counted against spec.deletionLimit.
+	// +optional
+	Deletions *DeletionCount `json:"deletions,omitempty"`
+	// lastHandledReconcileAt is the last value of the annotation
+	// reconcile.fluxcd.io/requestedAt that was acted on.
+	// +optional
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+}
+
+// Auth0Tenant is an Auth0 tenant with the credentials to manage its client
+// grants, and the rules that say who may grant what. Whoever can edit it, or
+// read its Secret, can grant himself everything in the tenant.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:path=auth0tenants,shortName=a0t,categories=auth0
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Domain",type=string,JSONPath=`.spec.domain`
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Auth0Tenant struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// spec says how the tenant is reached and who may grant what in it.
+	// +required
+	Spec Auth0TenantSpec `json:"spec"`
+	// status is what the operator last saw.
+	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
+	Status Auth0TenantStatus `json:"status,omitzero"`
+}
+
+// Auth0TenantList is a list of Auth0Tenants.
+//
+// +kubebuilder:object:root=true
+type Auth0TenantList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Auth0Tenant `json:"items"`
+}

@@ -1,0 +1,331 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Mode says how far the operator goes.
+//
+// +kubebuilder:validation:Enum=Enforce;Observe;Suspend
+type Mode string
+
+const (
+	// ModeEnforce makes the tenant match.
+	ModeEnforce Mode = "Enforce"
+	// ModeObserve reads only and reports what would change.
+	ModeObserve Mode = "Observe"
+	// ModeSuspend does nothing.
+	ModeSuspend Mode = "Suspend"
+)
+
+// DeletionPolicy says what becomes of the grant when its ClientGrant is
+// deleted.
+//
+// +kubebuilder:validation:Enum=Delete;Orphan
+type DeletionPolicy string
+
+const (
+	// DeletionPolicyDelete revokes the grant.
+	DeletionPolicyDelete DeletionPolicy = "Delete"
+	// DeletionPolicyOrphan leaves the grant in the tenant.
+	DeletionPolicyOrphan DeletionPolicy = "Orphan"
+)
+
+// AdoptionPolicy says what becomes of a grant that was in the tenant first.
+//
+// +kubebuilder:validation:Enum=Adopt;Refuse
+type AdoptionPolicy string
+
+const (
+	// AdoptionPolicyAdopt takes the grant over.
+	AdoptionPolicyAdopt AdoptionPolicy = "Adopt"
+	// AdoptionPolicyRefuse leaves the grant alone.
+	AdoptionPolicyRefuse AdoptionPolicy = "Refuse"
+)
+
+// SubjectType says for whom the application may ask.
+//
+// +kubebuilder:validation:Enum=client;user
+type SubjectType string
+
+const (
+	// SubjectTypeClient is access of the application itself (client credentials).
+	SubjectTypeClient SubjectType = "client"
+	// SubjectTypeUser is access on behalf of a user.
+	SubjectTypeUser SubjectType = "user"
+)
+
+// OrganizationUsage says how organizations may be used with the grant.
+//
+// +kubebuilder:validation:Enum=deny;allow;require
+type OrganizationUsage string
+
+const (
+	// OrganizationUsageDeny refuses organizations.
+	OrganizationUsageDeny OrganizationUsage = "deny"
+	// OrganizationUsageAllow allows organizations.
+	OrganizationUsageAllow OrganizationUsage = "allow"
+	// OrganizationUsageRequire demands an organization.
+	OrganizationUsageRequire OrganizationUsage = "require"
+)
+
+// TenantReference names an Auth0Tenant.
+type TenantReference struct {
+	// name of the Auth0Tenant.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// namespace of the Auth0Tenant. Defaults to the ClientGrant's own namespace.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// ConfigMapKeyReference names a key of a ConfigMap in the ClientGrant's own
+// namespace.
+type ConfigMapKeyReference struct {
+	// name of the ConfigMap.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// key whose value is the client ID, and nothing but the client ID: no spaces,
+	// no line break.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	Key string `json:"key"`
+}
+
+// ClientReference says who gets the access: exactly one of its fields is set.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.id) ? 1 : 0) + (has(self.configMapKeyRef) ? 1 : 0) + (has(self.defaultFor) ? 1 : 0) == 1",message="clientRef needs exactly one of id, configMapKeyRef and defaultFor: set one and remove the others"
+type ClientReference struct {
+	// id is the client ID of the application, as the Auth0 dashboard shows it. A
+	// client ID is not a secret.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]{1,128}$`
+	ID string `json:"id,omitempty"`
+	// configMapKeyRef reads the client ID from a ConfigMap in the same namespace.
+	// While it cannot be read, the grant that exists is kept.
+	// +optional
+	ConfigMapKeyRef *ConfigMapKeyReference `json:"configMapKeyRef,omitempty"`
+	// defaultFor makes this the default grant of a group of applications instead
+	// of one application's.
+	// +optional
+	// +kubebuilder:validation:Enum=third_party_clients
+	DefaultFor string `json:"defaultFor,omitempty"`
+}
+
+// ClientGrantSpec is the access that shall exist. Optional fields of the grant
+// that are left out from the start are not managed: they are neither sent nor
+// compared.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.scopes) != (has(self.allowAllScopes) && self.allowAllScopes)",message="set exactly one of scopes and allowAllScopes: true; scopes: [] grants nothing"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.allowAllScopes) || has(self.allowAllScopes)",message="allowAllScopes cannot be removed once set: set it to false, or re-create the object to stop managing it"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.organizationUsage) || has(self.organizationUsage)",message="organizationUsage cannot be removed once set: set it to deny, or re-create the object to stop managing it"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.allowAnyOrganization) || has(self.allowAnyOrganization)",message="allowAnyOrganization cannot be removed once set: set it to false, or re-create the object to stop managing it"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.authorizationDetailsTypes) || has(self.authorizationDetailsTypes)",message="authorizationDetailsTypes cannot be removed once set: set it to [], or re-create the object to stop managing it"
+// +kubebuilder:validation:XValidation:rule="!has(self.allowAnyOrganization) || !self.allowAnyOrganization || (has(self.organizationUsage) && self.organizationUsage != 'deny')",message="allowAnyOrganization: true needs organizationUsage allow or require"
+type ClientGrantSpec struct {
+	// tenantRef names the Auth0Tenant that holds the grant. It cannot be changed;
+	// re-create the object to move the grant to another tenant.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="tenantRef is immutable: create another ClientGrant for the other tenant, then delete this one"
+	TenantRef TenantReference `json:"tenantRef"`
+	// clientRef says who gets the access.
+	// +required
+	ClientRef ClientReference `json:"clientRef"`
+	// audience is the identifier of the API, compared exactly: case and a trailing
+	// slash matter.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=600
+	Audience string `json:"audience"`
+	// subjectType says for whom the application may ask: itself (client) or a user
+	// (user). An application may hold one grant of each for one API.
+	// +optional
+	// +kubebuilder:default=client
+	SubjectType SubjectType `json:"subjectType,omitempty"`
+	// scopes that the application may ask for. Their order and duplicates mean
+	// nothing. [] is a valid grant of nothing.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=280
+	// +kubebuilder:validation:items:Pattern=`^\S+$`
+	Scopes []string `json:"scopes,omitzero"`
+	// allowAllScopes: true grants every scope of the API, now and later, instead
+	// of scopes. false, with scopes, is the way back.
+	// +optional
+	AllowAllScopes *bool `json:"allowAllScopes,omitempty"`
+	// organizationUsage says whether organizations may be used with the grant.
+	// +optional
+	OrganizationUsage *OrganizationUsage `json:"organizationUsage,omitempty"`
+	// allowAnyOrganization: true allows any organization, not only those linked to
+	// the grant. Needs organizationUsage allow or require.
+	// +optional
+	AllowAnyOrganization *bool `json:"allowAnyOrganization,omitempty"`
+	// authorizationDetailsTypes that the application may use (rich authorization
+	// requests; subject type user).
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=255
+	AuthorizationDetailsTypes []string `json:"authorizationDetailsTypes,omitzero"`
+	// deletionPolicy says what becomes of the grant when this object is deleted:
+	// Delete revokes it, Orphan leaves it in the tenant. May be changed while the
+	// object is being deleted.
+	// +optional
+	// +kubebuilder:default=Delete
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+	// adoptionPolicy says what becomes of a grant that is in the tenant already:
+	// Adopt takes it over, Refuse leaves it alone.
+	// +optional
+	// +kubebuilder:default=Adopt
+	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
+	// mode Enforce makes the tenant match, Observe reads only and reports what
+	// would change, Suspend does nothing. Deleting a suspended object still
+	// revokes.
+	// +optional
+	// +kubebuilder:default=Enforce
+	Mode Mode `json:"mode,omitempty"`
+}
+
+// Origin says how a ClientGrant came to own its grant.
+type Origin string
+
+const (
+	// OriginCreated says that the operator created the grant.
+	OriginCreated Origin = "Created"
+	// OriginAdopted says that the grant was there first.
+	OriginAdopted Origin = "Adopted"
+)
+
+// OwnershipRecord says which grant of the tenant a ClientGrant owns. The
+// operator alone writes it: whoever can write it can adopt and revoke.
+type OwnershipRecord struct {
+	// origin says how the grant came to be owned: Created or Adopted. Absent: no
+	// grant is owned.
+	// +optional
+	Origin Origin `json:"origin,omitempty"`
+	// tenant is the canonical host of the Auth0 tenant that holds the grant.
+	// +optional
+	Tenant string `json:"tenant,omitempty"`
+	// clientID of the grant.
+	// +optional
+	ClientID string `json:"clientID,omitempty"`
+	// defaultFor is the group whose default grant it is.
+	// +optional
+	DefaultFor string `json:"defaultFor,omitempty"`
+	// audience of the grant.
+	// +optional
+	Audience string `json:"audience,omitempty"`
+	// subjectType of the grant.
+	// +optional
+	SubjectType SubjectType `json:"subjectType,omitempty"`
+	// grantID is the ID that Auth0 gave the grant, for your information: it
+	// changes when the grant is made again.
+	// +optional
+	GrantID string `json:"grantID,omitempty"`
+	// sent is the SHA-256 of the body of a create request that was never answered.
+	// +optional
+	Sent string `json:"sent,omitempty"`
+}
+
+// Drift summarises how the tenant differs from the spec.
+type Drift struct {
+	// summary counts scopes that would be added and removed: "+2 -1".
+	// +optional
+	Summary string `json:"summary,omitempty"`
+	// added counts scopes that the spec names and the tenant lacks.
+	// +optional
+	Added int32 `json:"added,omitempty"`
+	// removed counts scopes that the tenant holds and the spec does not name.
+	// +optional
+	Removed int32 `json:"removed,omitempty"`
+	// names of scopes and fields that differ, 20 at most.
+	// +optional
+	// +listType=atomic
+	Names []string `json:"names,omitempty"`
+}
+
+// ClientGrantStatus is what the operator last saw and did.
+type ClientGrantStatus struct {
+	// observedGeneration is the generation that the conditions speak of; -1 before
+	// the first look.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// The grant that this object owns.
+	OwnershipRecord `json:",inline"`
+	// replaces is the grant that is being replaced after the spec named another
+	// one. It stays in force until its successor is there.
+	// +optional
+	Replaces *OwnershipRecord `json:"replaces,omitempty"`
+	// drift says how the tenant differs from the spec, where the operator does not
+	// or cannot remove the difference.
+	// +optional
+	Drift *Drift `json:"drift,omitempty"`
+	// scopeCount is the number of scopes that the tenant holds.
+	// +optional
+	ScopeCount *int32 `json:"scopeCount,omitempty"`
+	// conditions: Ready, and Reconciling, Stalled and Contested while they are
+	// true.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// lastHandledReconcileAt is the last value of the annotation
+	// reconcile.fluxcd.io/requestedAt that was acted on.
+	// +optional
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+}
+
+// ClientGrant says which application may ask for which scopes of which API in
+// an Auth0 tenant. Deleting it revokes the access: no new tokens are issued;
+// tokens issued before work until they expire.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=cgr,categories=auth0
+// +kubebuilder:selectablefield:JSONPath=`.spec.audience`
+// +kubebuilder:selectablefield:JSONPath=`.status.clientID`
+// +kubebuilder:selectablefield:JSONPath=`.spec.tenantRef.name`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Tenant",type=string,JSONPath=`.spec.tenantRef.name`
+// +kubebuilder:printcolumn:name="Client",type=string,JSONPath=`.status.clientID`
+// +kubebuilder:printcolumn:name="Audience",type=string,JSONPath=`.spec.audience`
+// +kubebuilder:printcolumn:name="Drift",type=string,JSONPath=`.status.drift.summary`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Scope count",type=integer,JSONPath=`.status.scopeCount`,priority=1
+// +kubebuilder:printcolumn:name="Origin",type=string,JSONPath=`.status.origin`,priority=1
+// +kubebuilder:printcolumn:name="Grant ID",type=string,JSONPath=`.status.grantID`,priority=1
+type ClientGrant struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// spec is the access that shall exist.
+	// +required
+	Spec ClientGrantSpec `json:"spec"`
+	// status is what the operator last saw and did.
+	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
+	Status ClientGrantStatus `json:"status,omitzero"`
+}
+
+// ClientGrantList is a list of ClientGrants.
+//
+// +kubebuilder:object:root=true
+type ClientGrantList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ClientGrant `json:"items"`
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/clientgrants/clientgrant-operator/internal/controller"
+)
+
+// version of the build, set by the linker.
+var version = "dev"
+
+// The leader election: a leader that could not renew for renewDeadline stops, another one starts leaseDuration after
+// the last renewal.
+const (
+	leaseName     = "clientgrant-operator"
+	leaseDuration = 15 * time.Second
+	renewDeadline = 10 * time.Second
+	retryPeriod   = 2 * time.Second
+)
+
+// The operator's own share of the API server: its reads before writes come on top of the watches.
+const (
+	kubernetesQPS   = 100
+	kubernetesBurst = 200
+)
+
+// newManager wires everything together.
+func newManager(o *options) (ctrl.Manager, error) {
+	config, err := restConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	settings := managerOptions(o)
+	var guard func() error
+	if o.leaderElect {
+		lease, err := newLease(o, config)
+		if err != nil {
+			return nil, err
+		}
+		settings.LeaderElectionResourceLockInterface = lease
+		guard = lease.Guard
+	}
+	mgr, err := ctrl.NewManager(config, settings)
+	if err != nil {
+		return nil, err
+	}
+	err = controller.SetUp(mgr, controller.Settings{
+		Policy: controller.Policy{
+			TenantNamespaces: o.tenantNamespaces, AllowedDomains: o.allowedDomains, ReadOnly: o.readOnly,
+		},
+		Guard: guard, UserAgent: "clientgrant-operator/" + version, Workers: o.workers,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, add := range []func(string, healthz.Checker) error{mgr.AddHealthzCheck, mgr.AddReadyzCheck} {
+		if err := add("ping", healthz.Ping); err != nil {
+			return nil, err
+		}
+	}
+	return mgr, nil
+}
+
+func restConfig(o *options) (*rest.Config, error) {
+	config, err := ctrl.GetConfig()
+	if o.kubeconfig != "" {
+		config, err = clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("no access to Kubernetes (--kubeconfig %q): %w", o.kubeconfig, err)
+	}
+	config.QPS, config.Burst = kubernetesQPS, kubernetesBurst
+	return config, nil
+}
+
+func managerOptions(o *options) ctrl.Options {
+	return ctrl.Options{
+		Scheme:                 controller.NewScheme(),
+		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
+		HealthProbeBindAddress: o.probeAddress,
+		LeaderElection:         o.leaderElect,
+		LeaseDuration:          new(leaseDuration),
+		RenewDeadline:          new(renewDeadline),
+		RetryPeriod:            new(retryPeriod),
+		// The process ends right after: the next leader need not wait for the lease to run out.
+		LeaderElectionReleaseOnCancel: true,
+		Cache:                         controller.CacheOptions(o.tenantNamespaces),
+	}
+}
+
+func newLease(o *options, config *rest.Config) (*controller.Lease, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	identity := resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())}
+	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, o.namespace, leaseName, identity, config, renewDeadline)
+	if err != nil {
+		return nil, err
+	}
+	return &controller.Lease{Interface: lock, RenewDeadline: renewDeadline}, nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/clientgrants/clientgrant-operator/internal/controller"
+)
+
+// namespaceFile is where a pod finds the namespace of its service account.
+const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// options are what the flags say.
+type options struct {
+	kubeconfig       string
+	namespace        string
+	tenantNamespaces []string
+	allowedDomains   []string
+	readOnly         bool
+	leaderElect      bool
+	metricsAddress   string
+	probeAddress     string
+	logLevel         slog.Level
+	workers          int
+}
+
+// parse reads the flags and refuses what cannot work, naming flag and value.
+func parse(args []string) (*options, error) {
+	o := &options{}
+	var tenantNamespaces, allowedDomains, logLevel string
+	set := flag.NewFlagSet("manager", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.StringVar(&o.kubeconfig, "kubeconfig", "", "path of a kubeconfig `file`; in a pod the service account is used")
+	set.StringVar(&o.namespace, "namespace", "", "the operator's own `namespace`, where its lease lives; default: the service account's")
+	set.StringVar(&tenantNamespaces, "tenant-namespaces", "",
+		"comma-separated `namespaces` whose Auth0Tenants are used and whose Secrets are read; default: the operator's own")
+	set.StringVar(&allowedDomains, "allowed-domains", "*.auth0.com",
+		"comma-separated `domains` that credentials are sent to; \"*.\" at the start stands for whole labels, a port is allowed only where it is named")
+	set.BoolVar(&o.readOnly, "read-only", false, "treat every Auth0Tenant as if its mode were Observe: nothing is written to any tenant")
+	set.BoolVar(&o.leaderElect, "leader-elect", false, "let only one of several replicas work, by a Lease in the operator's namespace")
+	set.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "`address` of the metrics, by plain HTTP; 0 turns them off")
+	set.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 turns them off")
+	set.StringVar(&logLevel, "log-level", "info", "lowest `level` that is logged: debug, info, warn or error")
+	set.IntVar(&o.workers, "workers", 8, "`number` of ClientGrants that are reconciled at once")
+	switch err := set.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		usage(set, os.Stdout)
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w; --help names every flag", err)
+	}
+	if set.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q: everything is set by flags, see --help", set.Arg(0))
+	}
+	if err := o.logLevel.UnmarshalText([]byte(logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: use debug, info, warn or error", logLevel)
+	}
+	o.tenantNamespaces, o.allowedDomains = list(tenantNamespaces), list(allowedDomains)
+	return o, o.check()
+}
+
+func usage(set *flag.FlagSet, out io.Writer) {
+	_, _ = fmt.Fprintln(out, "manager makes Auth0 tenants hold the client grants that ClientGrant objects describe.\n\nFlags:")
+	set.VisitAll(func(f *flag.Flag) {
+		name, text := flag.UnquoteUsage(f)
+		if name != "" {
+			name = " " + name
+		}
+		if f.DefValue != "" {
+			text += fmt.Sprintf(" (default %s)", f.DefValue)
+		}
+		_, _ = fmt.Fprintf(out, "  --%s%s\n        %s\n", f.Name, name, text)
+	})
+}
+
+// list splits at commas.
+func list(text string) []string {
+	var values []string
+	for value := range strings.SplitSeq(text, ",") {
+		if value = strings.TrimSpace(value); value != "" {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+func (o *options) check() error {
+	if err := o.checkNamespaces(); err != nil {
+		return err
+	}
+	if len(o.allowedDomains) == 0 {
+		return errors.New("--allowed-domains is empty: name at least one domain that credentials may be sent to")
+	}
+	for _, domain := range o.allowedDomains {
+		if err := controller.CheckDomainPattern(domain); err != nil {
+			return fmt.Errorf("--allowed-domains: %w", err)
+		}
+	}
+	if o.workers < 1 || o.workers > 1000 {
+		return fmt.Errorf("--workers %d: use a number from 1 to 1000", o.workers)
+	}
+	for name, address := range map[string]string{"metrics-bind-address": o.metricsAddress, "health-probe-bind-address": o.probeAddress} {
+		if _, _, err := net.SplitHostPort(address); err != nil && address != "0" {
+			return fmt.Errorf("--%s %q: use host:port, :port or 0", name, address)
+		}
+	}
+	return nil
+}
+
+func (o *options) checkNamespaces() error {
+	if o.namespace == "" {
+		content, err := os.ReadFile(namespaceFile)
+		if err != nil {
+			return errors.New("--namespace is needed outside of a pod: name the operator's own namespace")
+		}
+		o.namespace = strings.TrimSpace(string(content))
+	}
+	if len(o.tenantNamespaces) == 0 {
+		o.tenantNamespaces = []string{o.namespace}
+	}
+	for _, namespace := range append([]string{o.namespace}, o.tenantNamespaces...) {
+		if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
+			return fmt.Errorf("namespace %q in --namespace or --tenant-namespaces: %s", namespace, problems[0])
+		}
+	}
+	return nil
+}
+
+// setLogger has everything log as JSON lines. Client libraries log at their lowest verbosity, whatever the level: above
+// it they would print what they send.
+func (o *options) setLogger() {
+	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.logLevel})
+	logger := logr.FromSlogHandler(handler)
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+}

@@ -1,0 +1,203 @@
+// Package controller reconciles the two kinds: Auth0Tenant to a session with proven credentials, ClientGrant to a grant
+// in the tenant.
+package controller
+
+import (
+	"context"
+	"reflect"
+	"sync/atomic"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+)
+
+// ClientGrantReconciler makes the tenant hold what each ClientGrant says.
+type ClientGrantReconciler struct {
+	// Client reads from the cache.
+	client.Client
+	// Live reads from the API server: what is read there decides about writes to the tenant.
+	Live client.Reader
+	// Events tells of changes; it may lose them.
+	Events events.EventRecorder
+	// Sessions of the Auth0Tenants.
+	Sessions *tenant.Sessions
+	// Workers is the number of ClientGrants that are reconciled at once.
+	Workers int
+	// Queue takes the ClientGrants that something else wakes.
+	Queue *Queue
+	// Tenants takes the Auth0Tenants that wait for a ClientGrant.
+	Tenants *Queue
+
+	memories *memories
+	claims   *claims
+	calls    atomic.Uint64
+}
+
+// pass is one reconciliation of one ClientGrant: the object and what was resolved for it.
+type pass struct {
+	*ClientGrantReconciler
+	log logr.Logger
+	key types.NamespacedName
+	// obj is worked on; stored is what the API server has of it.
+	obj, stored *v1alpha1.ClientGrant
+	memory      *memory
+	// tenant, session, host and identity are set by resolve.
+	tenant   *v1alpha1.Auth0Tenant
+	session  *tenant.Session
+	identity grant.Identity
+}
+
+// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants,verbs=get;list;watch;update;patch
+// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile makes one pass: what it finds out is written to the status once, at the end, beside the ownership record,
+// which is written before what it speaks of.
+func (r *ClientGrantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	obj := &v1alpha1.ClientGrant{}
+	if err := r.Get(ctx, req.NamespacedName, obj); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.forget(req.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	p := &pass{
+		ClientGrantReconciler: r, log: ctrl.LoggerFrom(ctx), key: req.NamespacedName,
+		obj: obj.DeepCopy(), stored: obj, memory: r.memories.of(req.NamespacedName, obj),
+	}
+	if obj.DeletionTimestamp.IsZero() {
+		return p.finish(ctx, p.maintain(ctx))
+	}
+	if err := p.finalize(ctx); err != nil {
+		return p.finish(ctx, err)
+	}
+	return p.finish(ctx, errReleased)
+}
+
+// finish tells the outcome of the pass.
+func (p *pass) finish(ctx context.Context, err error) (ctrl.Result, error) {
+	s := stateOf(err)
+	gone := !p.obj.DeletionTimestamp.IsZero() && len(p.obj.Finalizers) == 0
+	if !s.silent && !gone {
+		conditions{&p.obj.Status.Conditions, p.obj.Generation}.set(s)
+		p.obj.Status.ObservedGeneration = p.obj.Generation
+		if p.memory.request != "" {
+			p.obj.Status.LastHandledReconcileAt = p.memory.request
+		}
+	}
+	if !gone {
+		switch err := p.writeStatus(ctx); {
+		case apierrors.IsConflict(err):
+			return ctrl.Result{RequeueAfter: replanAfter}, nil
+		case err != nil:
+			return ctrl.Result{}, client.IgnoreNotFound(err)
+		}
+	}
+	if s.retry {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: s.after}, nil
+}
+
+// writeStatus writes the status, if it changed, over the version that the pass began with: an object that somebody else
+// wrote meanwhile is planned again.
+func (p *pass) writeStatus(ctx context.Context) error {
+	if equality.Semantic.DeepEqual(p.obj.Status, p.stored.Status) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(p.stored, client.MergeFromWithOptimisticLock{})
+	updated := p.obj.DeepCopy()
+	if err := p.Status().Patch(ctx, updated, patch); err != nil {
+		return err
+	}
+	p.obj, p.stored = updated, updated.DeepCopy()
+	return nil
+}
+
+// writeFinalizers writes the finalizers as the pass set them, over the version that it began with.
+func (p *pass) writeFinalizers(ctx context.Context) error {
+	patch := client.MergeFromWithOptions(p.stored, client.MergeFromWithOptimisticLock{})
+	updated := p.stored.DeepCopy()
+	updated.Finalizers = p.obj.Finalizers
+	if err := p.Patch(ctx, updated, patch); err != nil {
+		return err
+	}
+	status := p.obj.Status
+	p.obj, p.stored = updated, updated.DeepCopy()
+	p.obj.Status = status
+	return nil
+}
+
+// forget drops what is remembered of a ClientGrant that is gone, and wakes who waited for that.
+func (r *ClientGrantReconciler) forget(key types.NamespacedName) {
+	r.memories.forget(key)
+	r.Sessions.Forget(tenant.Key(key))
+	for _, waiting := range r.claims.release(key) {
+		r.Queue.Add(waiting)
+	}
+	for _, waiting := range r.claims.tenantOf(key) {
+		r.Tenants.Add(waiting)
+	}
+}
+
+// SetupWithManager registers the reconciler with its watches.
+func (r *ClientGrantReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.memories, r.claims = newMemories(), newClaims()
+	if err := indexClientGrants(mgr); err != nil {
+		return err
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("clientgrant").
+		For(&v1alpha1.ClientGrant{}, builder.WithPredicates(clientGrantChanged)).
+		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.usersOf)).
+		WatchesRawSource(r.Queue.source()).
+		WithOptions(queueOptions(r.Workers)).
+		Complete(r)
+}
+
+// usersOf returns the ClientGrants that read their client ID from a ConfigMap.
+func (r *ClientGrantReconciler) usersOf(ctx context.Context, configMap client.Object) []reconcile.Request {
+	users := &v1alpha1.ClientGrantList{}
+	key := client.ObjectKeyFromObject(configMap).String()
+	if err := r.List(ctx, users, client.MatchingFields{indexConfigMap: key}); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the ClientGrants of a ConfigMap", "configMap", key)
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(users.Items))
+	for i := range users.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&users.Items[i])})
+	}
+	return requests
+}
+
+// clientGrantChanged lets through what a pass may have to act on: not the conditions that the operator writes itself.
+var clientGrantChanged = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*v1alpha1.ClientGrant)
+		after, also := e.ObjectNew.(*v1alpha1.ClientGrant)
+		return !ok || !also || before.Generation != after.Generation || before.UID != after.UID ||
+			!reflect.DeepEqual(before.Annotations, after.Annotations) ||
+			!reflect.DeepEqual(before.Finalizers, after.Finalizers) ||
+			!reflect.DeepEqual(before.DeletionTimestamp, after.DeletionTimestamp) ||
+			before.Status.OwnershipRecord != after.Status.OwnershipRecord ||
+			!reflect.DeepEqual(before.Status.Replaces, after.Status.Replaces)
+	},
+}

@@ -1,0 +1,333 @@
+package controller
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+)
+
+// How long a failed proof of credentials is not repeated: refused ones for minutes, an unreachable host for seconds. A
+// changed Secret or spec, or a request by annotation, is tried at once.
+const (
+	firstRefusedProof     = time.Minute
+	lastRefusedProof      = 30 * time.Minute
+	firstUnavailableProof = time.Second
+	lastUnavailableProof  = 5 * time.Minute
+)
+
+// verifyWithin is the number of intervals after which an Auth0Tenant of which nothing could be verified is not ready.
+const verifyWithin = 3
+
+// Keys of the Secret.
+const (
+	keyClientID     = "clientID"
+	keyClientSecret = "clientSecret"
+	keyPrivateKey   = "privateKey"
+	keyDomain       = "domain"
+)
+
+// The Management API scopes that the operator needs, and no more. Reading is enough to observe.
+var (
+	readScopes  = []string{"read:client_grants"}
+	writeScopes = []string{"read:client_grants", "create:client_grants", "update:client_grants", "delete:client_grants"}
+)
+
+// proof is the last try to prove credentials.
+type proof struct {
+	// of is the fingerprint of what was tried, with generation and request of the Auth0Tenant.
+	of    string
+	state *state
+	count int
+	until time.Time
+}
+
+// session brings the session in line with the Auth0Tenant and says how it is.
+func (r *TenantReconciler) session(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant) *state {
+	key := tenant.Key(client.ObjectKeyFromObject(obj))
+	if s := r.Policy.check(obj); s != nil {
+		r.Sessions.Close(key)
+		return s
+	}
+	if obj.Spec.Mode == v1alpha1.ModeSuspend && obj.DeletionTimestamp.IsZero() {
+		r.Sessions.Close(key)
+		return waiting(v1alpha1.ReasonSuspended, "Suspended by spec.mode; set it to Enforce to go on.")
+	}
+	credentials, s := r.credentials(ctx, obj)
+	open := r.Sessions.Get(key, string(obj.UID))
+	if s != nil {
+		r.withoutCredentials(open, s)
+		return s
+	}
+	fingerprint := fingerprintOf(obj, credentials, r.Policy.mode(obj))
+	if open != nil && fingerprint == known.fingerprint && !open.Health().Suspect {
+		open.Update(r.sessionConfig(obj, credentials), nil)
+		r.Sessions.SetLimit(key, limitOf(obj))
+		return r.health(obj, open)
+	}
+	return r.prove(ctx, obj, known, credentials, fingerprint)
+}
+
+// withoutCredentials takes the session out of use when the Secret went away. What is kept in memory serves to revoke
+// grants while the Auth0Tenant or its namespace is being deleted, and for nothing else.
+func (r *TenantReconciler) withoutCredentials(open *tenant.Session, s *state) {
+	if open == nil || s.silent || s.retry {
+		return
+	}
+	config := open.Config()
+	config.Dormant = true
+	open.Update(config, nil)
+}
+
+// prove asks for a token with the credentials and, where they are accepted, puts them to use. Credentials that are not
+// accepted leave a session with earlier ones at work.
+func (r *TenantReconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant,
+	credentials auth0.Credentials, fingerprint string,
+) *state {
+	attempt := fingerprint + obj.Annotations[v1alpha1.ReconcileRequestAnnotation]
+	if known.proof.of != attempt {
+		known.proof = proof{of: attempt}
+	}
+	if wait := time.Until(known.proof.until); wait > 0 {
+		again := *known.proof.state
+		again.after = wait
+		return &again
+	}
+	proven, s := r.authenticate(ctx, obj, credentials)
+	if s != nil {
+		known.proof.hold(s)
+		return s
+	}
+	key := tenant.Key(client.ObjectKeyFromObject(obj))
+	open := r.Sessions.Get(key, string(obj.UID))
+	if open != nil {
+		open.Update(r.sessionConfig(obj, credentials), proven)
+		r.Sessions.SetLimit(key, limitOf(obj))
+		open.Proven()
+	} else {
+		request := types.NamespacedName(key)
+		open = r.Sessions.Open(key, r.sessionConfig(obj, credentials), limitOf(obj), proven, func() { r.Queue.Add(request) })
+	}
+	known.fingerprint = fingerprint
+	// Should these credentials be refused again soon, the next proof waits.
+	known.proof.hold(&state{
+		reason: v1alpha1.ReasonInvalidCredentials, stalled: true,
+		message: "Auth0 issues tokens for these credentials, but its Management API refuses them.",
+	})
+	return r.health(obj, open)
+}
+
+// authenticate makes a client and proves it with one token request.
+func (r *TenantReconciler) authenticate(ctx context.Context, obj *v1alpha1.Auth0Tenant, credentials auth0.Credentials,
+) (*auth0.Client, *state) {
+	readOnly := r.Policy.mode(obj) == v1alpha1.ModeObserve
+	made, err := auth0.New(auth0.Options{
+		Domain: obj.Spec.Domain, Audience: audience(obj), Credentials: credentials, UserAgent: r.UserAgent,
+		Guard: r.guard(readOnly),
+	})
+	if err != nil {
+		return nil, stalled(v1alpha1.ReasonInvalidCredentials, "Secret %q cannot be used: %s.", obj.Spec.Credentials.SecretRef.Name, err)
+	}
+	token, err := made.Authenticate(ctx)
+	if err == nil {
+		if s := judge(obj, token, readOnly); s != nil {
+			made.Close()
+			return nil, s
+		}
+		return made, nil
+	}
+	made.Close()
+	return nil, refusedToken(obj, err)
+}
+
+// guard refuses writes in mode Observe, and while the operator is not surely the leader. It works in the transport, so
+// that no mistake elsewhere gets past it.
+func (r *TenantReconciler) guard(readOnly bool) func(method string) error {
+	return func(method string) error {
+		if method == "GET" {
+			return nil
+		}
+		if readOnly {
+			return tenant.ErrReadOnly
+		}
+		if r.Guard == nil {
+			return nil
+		}
+		return r.Guard()
+	}
+}
+
+// refusedToken says why no token was issued.
+func refusedToken(obj *v1alpha1.Auth0Tenant, err error) *state {
+	var token *auth0.TokenError
+	if errors.As(err, &token) && !token.RateLimited() && token.Status < 500 {
+		return stalled(v1alpha1.ReasonInvalidCredentials, "Auth0 refused the credentials in Secret %q: %s. Correct the Secret or the application in Auth0.",
+			obj.Spec.Credentials.SecretRef.Name, err)
+	}
+	if auth0.IsRateLimited(err) || errors.As(err, &token) && token.RateLimited() {
+		return waiting(v1alpha1.ReasonRateLimited, "The token endpoint's rate limit is reached.")
+	}
+	return waiting(v1alpha1.ReasonAPIUnavailable, "No token could be had from %q: %s. Check spec.domain, which can only be changed by re-creating this object.",
+		obj.Spec.Domain, err)
+}
+
+// judge says whether a token is good for what the operator has to do.
+func judge(obj *v1alpha1.Auth0Tenant, token auth0.Token, readOnly bool) *state {
+	if len(token.Audiences) > 0 && !slices.Contains(token.Audiences, audience(obj)) {
+		return stalled(v1alpha1.ReasonAudienceMismatch, "The token is for %s, not for %q: set spec.managementAudience on a new Auth0Tenant.",
+			names(token.Audiences), audience(obj))
+	}
+	if !token.ScopesKnown {
+		return nil
+	}
+	if missing := missingScopes(token.Scopes, readOnly); len(missing) > 0 {
+		return stalled(v1alpha1.ReasonInsufficientScope, "The application lacks the Management API scopes %s: grant them in Auth0.",
+			names(missing))
+	}
+	return nil
+}
+
+func missingScopes(granted []string, readOnly bool) []string {
+	needed := writeScopes
+	if readOnly {
+		needed = readScopes
+	}
+	return slices.DeleteFunc(slices.Clone(needed), func(scope string) bool { return slices.Contains(granted, scope) })
+}
+
+// hold keeps a failed proof from being repeated too soon.
+func (p *proof) hold(s *state) {
+	first, last := firstUnavailableProof, lastUnavailableProof
+	if s.stalled {
+		first, last = firstRefusedProof, lastRefusedProof
+	}
+	wait := min(first<<min(p.count, 20), last)
+	p.count++
+	p.state, p.until = s, time.Now().Add(wait)
+	s.after = wait
+}
+
+// health is what is told of an Auth0Tenant whose credentials were accepted.
+func (r *TenantReconciler) health(obj *v1alpha1.Auth0Tenant, open *tenant.Session) *state {
+	health := open.Health()
+	deadline := verifyWithin*interval(obj) - time.Since(health.Verified)
+	if health.Err != nil && deadline <= 0 {
+		s := stateOf(health.Err)
+		return &state{reason: reasonOr(s.reason, v1alpha1.ReasonAPIUnavailable), message: s.message, working: true}
+	}
+	s := &state{reason: v1alpha1.ReasonAvailable, message: "The credentials are accepted.", ready: true}
+	if health.Err != nil {
+		s.after = deadline
+	}
+	if open.Config().ReadOnly {
+		s.reason, s.message = v1alpha1.ReasonObserved, "The credentials are accepted; nothing is written."
+	}
+	return s
+}
+
+func reasonOr(reason, otherwise string) string {
+	switch reason {
+	case v1alpha1.ReasonRateLimited, v1alpha1.ReasonAPIUnavailable:
+		return reason
+	}
+	return otherwise
+}
+
+// credentials reads the Secret from the API server: its content is never cached.
+func (r *TenantReconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0Tenant) (auth0.Credentials, *state) {
+	name := obj.Spec.Credentials.SecretRef.Name
+	secret := &corev1.Secret{}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: obj.Namespace, Name: name}, secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		return auth0.Credentials{}, waiting(v1alpha1.ReasonSecretNotFound,
+			"Secret %q does not exist in namespace %q: create it with the keys clientID and clientSecret or privateKey.", name, obj.Namespace)
+	case apierrors.IsForbidden(err):
+		s := stalled(v1alpha1.ReasonSecretForbidden,
+			"The operator may not read Secrets in namespace %q: give it the Role for tenant namespaces there.", obj.Namespace)
+		s.after = lastUnavailableProof
+		return auth0.Credentials{}, s
+	case err != nil:
+		ctrl.LoggerFrom(ctx).Error(err, "Reading the Secret of an Auth0Tenant")
+		s := waiting(v1alpha1.ReasonSecretNotFound, "Secret %q could not be read from the Kubernetes API server.", name)
+		s.retry, s.keepsReady, s.after = true, true, firstUnavailableProof
+		return auth0.Credentials{}, s
+	}
+	return fromSecret(obj, secret.Data)
+}
+
+// fromSecret checks the Secret's keys. Its values are never told.
+func fromSecret(obj *v1alpha1.Auth0Tenant, data map[string][]byte) (auth0.Credentials, *state) {
+	name := obj.Spec.Credentials.SecretRef.Name
+	invalid := func(format string, args ...any) (auth0.Credentials, *state) {
+		return auth0.Credentials{}, stalled(v1alpha1.ReasonInvalidCredentials, "Secret %q "+format, append([]any{name}, args...)...)
+	}
+	clientID, secret, privateKey := string(data[keyClientID]), string(data[keyClientSecret]), data[keyPrivateKey]
+	switch {
+	case clientID == "":
+		return invalid("has no key %q: add the client ID of the operator's application.", keyClientID)
+	case !clientIDPattern.MatchString(clientID):
+		return invalid("has a value of key %q that is not a client ID: look for spaces or a line break.", keyClientID)
+	case secret == "" && len(privateKey) == 0:
+		return invalid("has neither key %q nor %q: add one of them.", keyClientSecret, keyPrivateKey)
+	case secret != "" && len(privateKey) > 0:
+		return invalid("has both keys %q and %q: remove one of them.", keyClientSecret, keyPrivateKey)
+	case strings.TrimSpace(secret) != secret:
+		return invalid("has a value of key %q that begins or ends with a space or a line break: remove it.", keyClientSecret)
+	case len(data[keyDomain]) > 0 && string(data[keyDomain]) != obj.Spec.Domain:
+		return invalid("is for another domain than spec.domain (its key %q): it is not sent there.", keyDomain)
+	}
+	return auth0.Credentials{
+		ClientID: clientID, ClientSecret: secret, PrivateKey: privateKey,
+		Algorithm: string(obj.Spec.Credentials.PrivateKeyAlgorithm),
+	}, nil
+}
+
+// fingerprintOf tells whether credentials, or what a client is made of, changed. It stays in memory.
+func fingerprintOf(obj *v1alpha1.Auth0Tenant, credentials auth0.Credentials, mode v1alpha1.Mode) string {
+	sum := sha256.New()
+	for _, part := range []string{
+		credentials.ClientID, credentials.ClientSecret, string(credentials.PrivateKey), credentials.Algorithm,
+		obj.Spec.Domain, audience(obj), string(mode),
+	} {
+		sum.Write([]byte(part))
+		sum.Write([]byte{0})
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+func (r *TenantReconciler) sessionConfig(obj *v1alpha1.Auth0Tenant, credentials auth0.Credentials) tenant.Config {
+	return tenant.Config{
+		Name: string(obj.UID), Host: canonicalHost(obj), ClientID: credentials.ClientID, Interval: interval(obj),
+		ReadOnly: r.Policy.mode(obj) == v1alpha1.ModeObserve,
+	}
+}
+
+func limitOf(obj *v1alpha1.Auth0Tenant) tenant.Limit {
+	limit := tenant.Limit{PerMinute: int(obj.Spec.RateLimit.RequestsPerMinute), Burst: int(obj.Spec.RateLimit.Burst)}
+	if limit.PerMinute == 0 {
+		limit.PerMinute = defaultPerMinute
+	}
+	if limit.Burst == 0 {
+		limit.Burst = defaultBurst
+	}
+	return limit
+}
+
+const (
+	defaultPerMinute = 50
+	defaultBurst     = 5
+)

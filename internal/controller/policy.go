@@ -1,0 +1,87 @@
+package controller
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+)
+
+// Policy says which Auth0Tenants may be used at all. It belongs to whoever installs the operator: credentials go nowhere
+// else.
+type Policy struct {
+	// TenantNamespaces are the namespaces whose Auth0Tenants are used.
+	TenantNamespaces []string
+	// AllowedDomains are patterns for spec.domain: a host, with "*." at the start for any whole labels before the rest,
+	// and with a port only where the domain has it.
+	AllowedDomains []string
+	// ReadOnly treats every Auth0Tenant as if its mode were Observe.
+	ReadOnly bool
+}
+
+// mode is what holds for the Auth0Tenant.
+func (p Policy) mode(obj *v1alpha1.Auth0Tenant) v1alpha1.Mode {
+	if p.ReadOnly && obj.Spec.Mode == v1alpha1.ModeEnforce {
+		return v1alpha1.ModeObserve
+	}
+	return obj.Spec.Mode
+}
+
+// check says why an Auth0Tenant may not be used, nil where it may.
+func (p Policy) check(obj *v1alpha1.Auth0Tenant) *state {
+	if !slices.Contains(p.TenantNamespaces, obj.Namespace) {
+		return stalled(v1alpha1.ReasonNamespaceNotAllowed,
+			"The operator uses no Auth0Tenants in namespace %q: move this one, or add the namespace to --tenant-namespaces.", obj.Namespace)
+	}
+	if !slices.ContainsFunc(p.AllowedDomains, func(pattern string) bool { return domainMatches(pattern, obj.Spec.Domain) }) {
+		return stalled(v1alpha1.ReasonDomainNotAllowed,
+			"The operator sends credentials to no such domain as %q: add it to --allowed-domains.", obj.Spec.Domain)
+	}
+	return nil
+}
+
+// domainMatches compares without case. "*." stands for one or more whole labels; nothing else is a wildcard.
+func domainMatches(pattern, domain string) bool {
+	pattern, domain = strings.ToLower(pattern), strings.ToLower(domain)
+	suffix, wild := strings.CutPrefix(pattern, "*")
+	if !wild {
+		return pattern == domain
+	}
+	label, ok := strings.CutSuffix(domain, suffix)
+	return ok && label != "" && !strings.HasSuffix(label, ".") && net.ParseIP(domain) == nil
+}
+
+// CheckDomainPattern says what is wrong with an entry of the allowed domains.
+func CheckDomainPattern(pattern string) error {
+	host := strings.TrimPrefix(pattern, "*.")
+	if name, port, err := net.SplitHostPort(host); err == nil && port != "" {
+		host = name
+	}
+	switch {
+	case host == "":
+		return fmt.Errorf("allowed domain %q is empty", pattern)
+	case strings.ContainsAny(host, "*/@:? \t") || strings.HasPrefix(host, ".") || strings.HasSuffix(host, "."):
+		return fmt.Errorf("allowed domain %q is not a host, a host with a port, or either behind %q", pattern, "*.")
+	}
+	return nil
+}
+
+// audience is the identifier of the tenant's Management API.
+func audience(obj *v1alpha1.Auth0Tenant) string {
+	if obj.Spec.ManagementAudience != "" {
+		return obj.Spec.ManagementAudience
+	}
+	return "https://" + obj.Spec.Domain + "/api/v2/"
+}
+
+// canonicalHost is the one name of the Auth0 tenant, whatever names reach it: the host of its Management API's
+// identifier, in lower case, without the default port.
+func canonicalHost(obj *v1alpha1.Auth0Tenant) string {
+	host := obj.Spec.Domain
+	if obj.Spec.ManagementAudience != "" {
+		host, _, _ = strings.Cut(strings.TrimPrefix(obj.Spec.ManagementAudience, "https://"), "/")
+	}
+	return strings.TrimSuffix(strings.ToLower(host), ":443")
+}

@@ -1,0 +1,167 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+)
+
+// maxNames bounds the names that a status or message lists.
+const maxNames = 20
+
+// cause says in the audit log who is behind a write.
+type cause string
+
+const (
+	causeSpec        cause = "spec"
+	causeDrift       cause = "drift"
+	causeAdoption    cause = "adoption"
+	causeReplacement cause = "replacement"
+	causeDeletion    cause = "deletion"
+)
+
+// cause of a write to the wanted grant: drift where this generation was in place before.
+func (p *pass) cause() cause {
+	ready := meta.FindStatusCondition(p.stored.Status.Conditions, v1alpha1.ConditionReady)
+	if meta.IsStatusConditionTrue(p.stored.Status.Conditions, v1alpha1.ConditionReady) &&
+		ready.ObservedGeneration == p.obj.Generation {
+		return causeDrift
+	}
+	return causeSpec
+}
+
+// report says, without writing anything, what enforcing would change.
+func (p *pass) report() error {
+	seen, err := p.observe(p.identity, p.memory.fresh())
+	if err != nil {
+		return err
+	}
+	wanted := desired(&p.obj.Spec)
+	if seen.Grant == nil {
+		p.obj.Status.ScopeCount = nil
+		p.obj.Status.Drift = drift(grant.Difference{Added: wanted.Scope}, nil)
+		return waiting(v1alpha1.ReasonWouldChange, "Enforcing would create the grant.")
+	}
+	held := *seen.Grant
+	if recorded, ok := identityOf(p.record()); (!ok || recorded != p.identity) && !p.mayAdopt() {
+		p.obj.Status.ScopeCount, p.obj.Status.Drift = nil, nil
+		return adoptionRefused()
+	}
+	if held.IsSystem {
+		return systemGrant()
+	}
+	p.tell(held)
+	change := grant.Diff(wanted, held)
+	if change.Empty() {
+		return &state{reason: v1alpha1.ReasonObserved, message: "Enforcing would change nothing.", ready: true}
+	}
+	difference := grant.Describe(change, held)
+	p.obj.Status.Drift = drift(difference, grant.Wider(wanted, held))
+	return waiting(v1alpha1.ReasonWouldChange, "Enforcing would change the grant: scopes %s%s; status.drift names them.",
+		difference.Summary(), fieldList(difference.Fields))
+}
+
+// tell writes what the tenant holds to the status: the number of scopes, and what the spec leaves alone although it
+// gives access.
+func (p *pass) tell(held grant.Grant) {
+	p.obj.Status.ScopeCount, p.obj.Status.Drift = nil, nil
+	if !ptr.Deref(held.AllowAllScopes, false) {
+		p.obj.Status.ScopeCount = ptr.To(int32(len(grant.Distinct(held.Scope)))) //nolint:gosec // a tenant's answer is bounded to megabytes
+	}
+	if wider := grant.Wider(desired(&p.obj.Spec), held); len(wider) > 0 {
+		p.obj.Status.Drift = drift(grant.Difference{}, wider)
+	}
+}
+
+// drift summarises a difference, bounded in names and size.
+func drift(difference grant.Difference, wider []string) *v1alpha1.Drift {
+	summary := &v1alpha1.Drift{
+		Summary: difference.Summary(),
+		Added:   int32(len(difference.Added)),   //nolint:gosec // bounded by the spec's schema
+		Removed: int32(len(difference.Removed)), //nolint:gosec // a tenant's answer is bounded to megabytes
+	}
+	size := 0
+	add := func(sign string, list []string) {
+		for _, name := range list {
+			size += len(name) + 1
+			if len(summary.Names) == maxNames || size > 2*maxMessage {
+				return
+			}
+			summary.Names = append(summary.Names, sign+name)
+		}
+	}
+	add("", difference.Fields)
+	add("", wider)
+	add("+", difference.Added)
+	add("-", difference.Removed)
+	return summary
+}
+
+func fieldList(fields []string) string {
+	if len(fields) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(fields, ", ")
+}
+
+// names quotes a bounded list of names.
+func names(list []string) string {
+	quoted := make([]string, 0, min(len(list), maxNames)+1)
+	for _, name := range list[:min(len(list), maxNames)] {
+		quoted = append(quoted, fmt.Sprintf("%q", name))
+	}
+	if len(list) > maxNames {
+		quoted = append(quoted, fmt.Sprintf("and %d more", len(list)-maxNames))
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// audit logs a write to the tenant before it is made: the log is the record of who caused which access.
+func (p *pass) audit(message string, why cause, identity grant.Identity, id string, difference grant.Difference) {
+	p.log.Info(message, "audit", true, "cause", string(why), "tenant", identity.Tenant, "clientID", identity.ClientID,
+		"defaultFor", identity.DefaultFor, "audience", identity.Audience, "subjectType", identity.SubjectType, "grantID", id,
+		"scopesAdded", difference.Added, "scopesRemoved", difference.Removed, "fields", difference.Fields)
+}
+
+// event tells of a change that was made. It is a courtesy: events may be lost, and are refused in a namespace that is
+// being deleted.
+func (p *pass) event(reason, format string, args ...any) {
+	p.Events.Eventf(p.obj, nil, corev1.EventTypeNormal, reason, reason, format, args...)
+}
+
+// left tells of access that may remain in the tenant with nobody managing it: in the audit log, as an event on the
+// Auth0Tenant and as a counter.
+func (p *pass) left(identity grant.Identity, why string) {
+	p.audit("Leaving a grant in the tenant", causeDeletion, identity, "", grant.Difference{})
+	key := tenantKey(p.obj)
+	grantsLeft.WithLabelValues(key.Namespace, key.Name).Inc()
+	if p.tenant != nil {
+		p.Events.Eventf(p.tenant, nil, corev1.EventTypeWarning, v1alpha1.EventGrantLeft, v1alpha1.EventGrantLeft,
+			"The %s may remain in the tenant after ClientGrant %s/%s: %s.", identity, p.obj.Namespace, p.obj.Name, why)
+	}
+}
+
+// correlated marks the calls of a context with the object and the attempt, for the tenant's log.
+func (p *pass) correlated(ctx context.Context) context.Context {
+	return auth0.WithCorrelationID(ctx, fmt.Sprintf("%s-%d", p.obj.UID, p.calls.Add(1)))
+}
+
+// asState says whether the error is a state, and which.
+func asState(err error, s **state) bool { return errors.As(err, s) }
+
+// firstError returns the error, or what comes next.
+func firstError(err error, next func() error) error {
+	if err != nil {
+		return err
+	}
+	return next()
+}

@@ -1,0 +1,175 @@
+package controller
+
+import (
+	"context"
+	"regexp"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+)
+
+// clientIDPattern is what a client ID looks like. Auth0 asks not to expect a certain length.
+var clientIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
+// tenantKey names the Auth0Tenant of a ClientGrant.
+func tenantKey(obj *v1alpha1.ClientGrant) types.NamespacedName {
+	namespace := obj.Spec.TenantRef.Namespace
+	if namespace == "" {
+		namespace = obj.Namespace
+	}
+	return types.NamespacedName{Namespace: namespace, Name: obj.Spec.TenantRef.Name}
+}
+
+// resolve finds the Auth0Tenant and the client, in this order, and asks whether the grant is allowed. Nothing is asked
+// of the tenant, and nothing told about it, before all of that holds.
+func (p *pass) resolve(ctx context.Context) error {
+	if err := p.resolveTenant(ctx); err != nil {
+		return err
+	}
+	holder, err := p.resolveClient(ctx, p.obj)
+	if err != nil {
+		return err
+	}
+	p.identity = grant.Identity{
+		Tenant: canonicalHost(p.tenant), ClientID: holder.ClientID, DefaultFor: holder.DefaultFor,
+		Audience: p.obj.Spec.Audience, SubjectType: string(p.obj.Spec.SubjectType),
+	}
+	return p.permitted()
+}
+
+// resolveTenant finds the Auth0Tenant. One that is not there and one that does not admit the namespace are told alike:
+// what exists in another namespace is nobody's business.
+func (p *pass) resolveTenant(ctx context.Context) error {
+	key := tenantKey(p.obj)
+	missing := tenantNotReady("Auth0Tenant %q does not exist in namespace %q, or does not admit this namespace.",
+		key.Name, key.Namespace)
+	if key.Namespace != p.obj.Namespace {
+		return missing
+	}
+	found := &v1alpha1.Auth0Tenant{}
+	if err := p.Get(ctx, key, found); apierrors.IsNotFound(err) {
+		return missing
+	} else if err != nil {
+		return err
+	}
+	p.tenant = found
+	p.session = p.Sessions.Get(tenant.Key(key), string(found.UID))
+	return nil
+}
+
+// usable says whether the session may be used for a ClientGrant that is not being deleted.
+func (p *pass) usable() error {
+	switch {
+	case !p.tenant.DeletionTimestamp.IsZero():
+		return tenantNotReady("Auth0Tenant %q is being deleted.", p.tenant.Name)
+	case p.tenant.Spec.Mode == v1alpha1.ModeSuspend:
+		return tenantNotReady("Auth0Tenant %q is suspended (spec.mode).", p.tenant.Name)
+	case p.session == nil || p.session.Config().Dormant:
+		return tenantNotReady("Auth0Tenant %q is not ready; its Ready condition says why.", p.tenant.Name)
+	}
+	return nil
+}
+
+// resolveClient finds out who gets the access. A value that is no client ID is named by its object and key and never
+// shown: it may be a secret that was put in the wrong place.
+func (r *ClientGrantReconciler) resolveClient(ctx context.Context, obj *v1alpha1.ClientGrant) (grant.Holder, error) {
+	ref := obj.Spec.ClientRef
+	if ref.ConfigMapKeyRef == nil {
+		return grant.Holder{ClientID: ref.ID, DefaultFor: ref.DefaultFor}, nil
+	}
+	name, key := ref.ConfigMapKeyRef.Name, ref.ConfigMapKeyRef.Key
+	configMap := &corev1.ConfigMap{}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: obj.Namespace, Name: name}, configMap)
+	if apierrors.IsNotFound(err) {
+		return grant.Holder{}, waiting(v1alpha1.ReasonClientNotResolved,
+			"ConfigMap %q does not exist in this namespace: create it, or correct spec.clientRef.configMapKeyRef.", name)
+	}
+	if err != nil {
+		return grant.Holder{}, err
+	}
+	value, ok := configMap.Data[key]
+	if !ok {
+		return grant.Holder{}, waiting(v1alpha1.ReasonClientNotResolved,
+			"ConfigMap %q has no key %q: add it, or correct spec.clientRef.configMapKeyRef.", name, key)
+	}
+	if !clientIDPattern.MatchString(value) {
+		return grant.Holder{}, waiting(v1alpha1.ReasonClientNotResolved,
+			"The value of key %q in ConfigMap %q is not a client ID: 1 to 128 of A-Z a-z 0-9 _ - and nothing else, no line break.",
+			key, name)
+	}
+	return grant.Holder{ClientID: value}, nil
+}
+
+// permitted says whether the grant may exist. The operator's own applications are never a grantee: whoever could widen
+// their access would own the tenant.
+func (p *pass) permitted() error {
+	if p.session != nil && p.identity.ClientID != "" && p.Sessions.IsOperator(p.identity.Tenant, p.identity.ClientID) {
+		return stalled(v1alpha1.ReasonNotPermitted,
+			"spec.clientRef names the application whose credentials an operator uses; it cannot be granted anything.")
+	}
+	return nil
+}
+
+// desired are the fields that the spec manages.
+func desired(spec *v1alpha1.ClientGrantSpec) grant.Fields {
+	fields := grant.Fields{
+		Scope:                     grant.Distinct(spec.Scopes),
+		AllowAnyOrganization:      spec.AllowAnyOrganization,
+		AuthorizationDetailsTypes: grant.Distinct(spec.AuthorizationDetailsTypes),
+		AllowAllScopes:            spec.AllowAllScopes,
+	}
+	if spec.OrganizationUsage != nil {
+		usage := string(*spec.OrganizationUsage)
+		fields.OrganizationUsage = &usage
+	}
+	return fields
+}
+
+// unchanged reads everything that the pass decided on from the API server, and fails where any of it is not what the
+// pass has seen: nothing is written to the tenant on old knowledge.
+func (p *pass) unchanged(ctx context.Context) error {
+	live := &v1alpha1.ClientGrant{}
+	if err := p.Live.Get(ctx, p.key, live); apierrors.IsNotFound(err) {
+		return errStale
+	} else if err != nil {
+		return err
+	}
+	if live.UID != p.stored.UID || live.Generation != p.stored.Generation ||
+		!live.DeletionTimestamp.Equal(p.stored.DeletionTimestamp) ||
+		live.Status.OwnershipRecord != p.stored.Status.OwnershipRecord {
+		return errStale
+	}
+	return p.unchangedTenant(ctx)
+}
+
+func (p *pass) unchangedTenant(ctx context.Context) error {
+	live := &v1alpha1.Auth0Tenant{}
+	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.tenant), live); apierrors.IsNotFound(err) {
+		return errStale
+	} else if err != nil {
+		return err
+	}
+	if live.UID != p.tenant.UID || live.Generation != p.tenant.Generation ||
+		!live.DeletionTimestamp.Equal(p.tenant.DeletionTimestamp) {
+		return errStale
+	}
+	return nil
+}
+
+// unchangedClient reads the ConfigMap again, if there is one.
+func (p *pass) unchangedClient(ctx context.Context) error {
+	holder, err := p.resolveClient(ctx, p.obj)
+	if err != nil {
+		return err
+	}
+	if holder != p.identity.Holder() {
+		return errStale
+	}
+	return nil
+}

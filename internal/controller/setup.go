@@ -1,0 +1,94 @@
+package controller
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+)
+
+// Settings say how the operator works in one installation.
+type Settings struct {
+	// Policy says which Auth0Tenants may be used.
+	Policy Policy
+	// Guard refuses writes to a tenant while the operator is not surely the leader; nil where there is no leader.
+	Guard func() error
+	// UserAgent of the requests to Auth0.
+	UserAgent string
+	// Workers is the number of ClientGrants that are reconciled at once.
+	Workers int
+}
+
+// NewScheme knows the kinds that the operator reads and writes.
+func NewScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			panic(err) // The types are compiled in: this cannot depend on anything outside.
+		}
+	}
+	return scheme
+}
+
+// CacheOptions keep Secrets out of the cache but for their names, and out of every namespace but the given ones.
+func CacheOptions(tenantNamespaces []string) cache.Options {
+	namespaces := map[string]cache.Config{}
+	for _, namespace := range tenantNamespaces {
+		namespaces[namespace] = cache.Config{}
+	}
+	secret, configMap := &metav1.PartialObjectMetadata{}, &metav1.PartialObjectMetadata{}
+	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	configMap.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			secret:    {Namespaces: namespaces, Transform: nameOnly},
+			configMap: {Transform: nameOnly},
+		},
+	}
+}
+
+// nameOnly drops what nobody needs and what may be content: kubectl keeps a copy of a Secret in an annotation.
+func nameOnly(object any) (any, error) {
+	if metadata, ok := object.(metav1.Object); ok {
+		metadata.SetAnnotations(nil)
+		metadata.SetLabels(nil)
+		metadata.SetManagedFields(nil)
+	}
+	return object, nil
+}
+
+// SetUp registers the two reconcilers, which wake each other by their queues, and ends their sessions with the manager.
+func SetUp(mgr ctrl.Manager, settings Settings) error {
+	grants, tenants := &Queue{}, &Queue{}
+	sessions := tenant.NewSessions(func(key tenant.Key) { grants.Add(types.NamespacedName(key)) })
+	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		<-ctx.Done()
+		sessions.CloseAll()
+		return nil
+	}))
+	if err != nil {
+		return err
+	}
+	err = (&TenantReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Sessions: sessions, Policy: settings.Policy,
+		Guard: settings.Guard, UserAgent: settings.UserAgent, Queue: tenants, Grants: grants,
+	}).SetupWithManager(mgr)
+	if err != nil {
+		return err
+	}
+	return (&ClientGrantReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("clientgrant-operator"),
+		Sessions: sessions, Workers: settings.Workers, Queue: grants, Tenants: tenants,
+	}).SetupWithManager(mgr)
+}

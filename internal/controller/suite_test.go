@@ -1,0 +1,248 @@
+package controller_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/controller"
+	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
+)
+
+const (
+	namespace = "tenants"
+	secretKey = "clientSecret"
+	patience  = 20 * time.Second
+	moment    = 20 * time.Millisecond
+)
+
+var (
+	ctx     = context.Background()
+	restCfg *rest.Config
+	k8s     client.Client
+	stop    func()
+	counter atomic.Int64
+)
+
+func TestController(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Controller Suite")
+}
+
+var _ = BeforeSuite(func() {
+	SetDefaultEventuallyTimeout(patience)
+	SetDefaultEventuallyPollingInterval(moment)
+	logger := logr.FromSlogHandler(slog.NewJSONHandler(GinkgoWriter, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	trustSimulators()
+
+	environment := &envtest.Environment{
+		CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
+	}
+	var err error
+	restCfg, err = environment.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
+	k8s, err = client.New(restCfg, client.Options{Scheme: controller.NewScheme()})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(k8s.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+	startOperator()
+	DeferCleanup(func() { stop() })
+})
+
+// trustSimulators has the process trust the simulators' authority, as SSL_CERT_FILE does for the operator.
+func trustSimulators() {
+	file := filepath.Join(GinkgoT().TempDir(), "ca.pem")
+	Expect(os.WriteFile(file, sim.AuthorityPEM(), 0o600)).To(Succeed())
+	Expect(os.Setenv("SSL_CERT_FILE", file)).To(Succeed())
+}
+
+// startOperator runs both reconcilers until stop is called.
+func startOperator() {
+	mgr, err := ctrl.NewManager(restCfg, ctrl.Options{
+		Scheme: controller.NewScheme(), Metrics: metricsserver.Options{BindAddress: "0"},
+		Cache:      controller.CacheOptions([]string{namespace}),
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(controller.SetUp(mgr, controller.Settings{
+		Policy:  controller.Policy{TenantNamespaces: []string{namespace}, AllowedDomains: simulatorDomains()},
+		Workers: 4, UserAgent: "suite",
+	})).To(Succeed())
+	running, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer GinkgoRecover()
+		defer close(done)
+		Expect(mgr.Start(running)).To(Succeed())
+	}()
+	stop = func() { cancel(); <-done }
+}
+
+// simulatorDomains allows every port of this machine: the kernel chooses those of the simulators later.
+func simulatorDomains() []string {
+	domains := make([]string, 0, 1<<16)
+	for port := 1; port < 1<<16; port++ {
+		domains = append(domains, fmt.Sprintf("127.0.0.1:%d", port))
+	}
+	return domains
+}
+
+// unique makes names that no other test uses.
+func unique(prefix string) string { return fmt.Sprintf("%s-%d", prefix, counter.Add(1)) }
+
+// startTenant starts a simulated Auth0 tenant.
+func startTenant(change ...func(*sim.Options)) *sim.Running {
+	options := sim.Options{}
+	for _, c := range change {
+		c(&options)
+	}
+	running, err := sim.StartTLS(options)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(running.Close)
+	return running
+}
+
+// secretFor is a Secret with the credentials of the simulated tenant.
+func secretFor(remote *sim.Running) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: unique("credentials"), Namespace: namespace},
+		StringData: map[string]string{"clientID": remote.ClientID(), secretKey: remote.ClientSecret()},
+	}
+}
+
+// tenantFor is an Auth0Tenant for the simulated tenant, without a limit worth speaking of.
+func tenantFor(remote *sim.Running, secret string) *v1alpha1.Auth0Tenant {
+	return &v1alpha1.Auth0Tenant{
+		ObjectMeta: metav1.ObjectMeta{Name: unique("tenant"), Namespace: namespace},
+		Spec: v1alpha1.Auth0TenantSpec{
+			Domain:      remote.Domain(),
+			Credentials: v1alpha1.Credentials{SecretRef: v1alpha1.SecretReference{Name: secret}},
+			RateLimit:   v1alpha1.RateLimit{RequestsPerMinute: 60000, Burst: 1000},
+		},
+	}
+}
+
+// readyTenant makes Secret and Auth0Tenant, and waits for the latter.
+func readyTenant(remote *sim.Running) *v1alpha1.Auth0Tenant {
+	secret := secretFor(remote)
+	Expect(k8s.Create(ctx, secret)).To(Succeed())
+	made := tenantFor(remote, secret.Name)
+	Expect(k8s.Create(ctx, made)).To(Succeed())
+	Eventually(conditionOf(made)).Should(Equal("True Available"))
+	return made
+}
+
+// grantFor is a ClientGrant of a client and an API that the simulated tenant knows.
+func grantFor(remote *sim.Running, of *v1alpha1.Auth0Tenant, scopes ...string) *v1alpha1.ClientGrant {
+	audience := "https://" + unique("api") + ".example.com/"
+	remote.AddAPI(sim.API{Identifier: audience, Scopes: scopes})
+	return &v1alpha1.ClientGrant{
+		ObjectMeta: metav1.ObjectMeta{Name: unique("grant"), Namespace: namespace},
+		Spec: v1alpha1.ClientGrantSpec{
+			TenantRef: v1alpha1.TenantReference{Name: of.Name},
+			ClientRef: v1alpha1.ClientReference{ID: remote.AddClient(sim.Client{}).ID},
+			Audience:  audience,
+			Scopes:    append([]string{}, scopes...),
+		},
+	}
+}
+
+// remoteOf is the tenant's grant of a ClientGrant, nil where there is none.
+func remoteOf(remote *sim.Running, obj *v1alpha1.ClientGrant) *sim.Grant {
+	subject := string(obj.Spec.SubjectType)
+	if subject == "" {
+		subject = "client"
+	}
+	if found, ok := remote.FindGrant(obj.Spec.ClientRef.ID, obj.Spec.Audience, subject); ok {
+		return &found
+	}
+	return nil
+}
+
+// conditionOf reads an object again and returns status and reason of its Ready condition, if that speaks of the
+// object's generation.
+func conditionOf(obj client.Object) func() string {
+	return func() string {
+		if err := k8s.Get(ctx, client.ObjectKeyFromObject(obj), obj); err != nil {
+			return err.Error()
+		}
+		ready := meta.FindStatusCondition(conditionsOf(obj), v1alpha1.ConditionReady)
+		if ready == nil || ready.ObservedGeneration != obj.GetGeneration() {
+			return "none"
+		}
+		return string(ready.Status) + " " + ready.Reason
+	}
+}
+
+func messageOf(obj client.Object) string {
+	if ready := meta.FindStatusCondition(conditionsOf(obj), v1alpha1.ConditionReady); ready != nil {
+		return ready.Message
+	}
+	return ""
+}
+
+func conditionsOf(obj client.Object) []metav1.Condition {
+	switch o := obj.(type) {
+	case *v1alpha1.ClientGrant:
+		return o.Status.Conditions
+	case *v1alpha1.Auth0Tenant:
+		return o.Status.Conditions
+	}
+	return nil
+}
+
+// gone says whether the object is not there any more.
+func gone(obj client.Object) func() bool {
+	return func() bool {
+		err := k8s.Get(ctx, client.ObjectKeyFromObject(obj), obj)
+		return client.IgnoreNotFound(err) == nil && err != nil
+	}
+}
+
+// edit changes an object as kubectl edit does.
+func edit[T client.Object](obj T, change func(T)) {
+	GinkgoHelper()
+	Eventually(func() error {
+		if err := k8s.Get(ctx, client.ObjectKeyFromObject(obj), obj); err != nil {
+			return err
+		}
+		change(obj)
+		return k8s.Update(ctx, obj)
+	}).Should(Succeed())
+}
+
+// resync asks the Auth0Tenant for a refresh and waits for its end.
+func resync(of *v1alpha1.Auth0Tenant) {
+	GinkgoHelper()
+	request := unique("request")
+	edit(of, func(t *v1alpha1.Auth0Tenant) {
+		metav1.SetMetaDataAnnotation(&t.ObjectMeta, v1alpha1.ReconcileRequestAnnotation, request)
+	})
+	Eventually(func() string {
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(of), of)).To(Succeed())
+		return of.Status.LastHandledReconcileAt
+	}).Should(Equal(request))
+}

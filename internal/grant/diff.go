@@ -1,0 +1,145 @@
+package grant
+
+import (
+	"fmt"
+	"slices"
+)
+
+// The closed values of optional fields: what an absent field means.
+const organizationUsageClosed = "deny"
+
+// Diff is what has to be sent so that the observed grant becomes the desired one: only fields that are desired and
+// differ. An absent remote field equals its closed value: no scopes, deny, false, no types.
+func Diff(desired Fields, observed Grant) Fields {
+	var change Fields
+	switch wantsAll := deref(desired.AllowAllScopes); {
+	case wantsAll && !deref(observed.AllowAllScopes):
+		change.AllowAllScopes = desired.AllowAllScopes
+	case wantsAll || desired.Scope == nil:
+		// All scopes are wanted and there, or scopes are not managed.
+	case deref(observed.AllowAllScopes):
+		// One request with both fields: scope alone is refused while every scope is allowed.
+		off := false
+		change.AllowAllScopes, change.Scope = &off, desired.Scope
+	case !sameSet(desired.Scope, observed.Scope):
+		change.Scope = desired.Scope
+	}
+	if desired.OrganizationUsage != nil && *desired.OrganizationUsage != organizationUsage(observed.Fields) {
+		change.OrganizationUsage = desired.OrganizationUsage
+	}
+	if desired.AllowAnyOrganization != nil && *desired.AllowAnyOrganization != deref(observed.AllowAnyOrganization) {
+		change.AllowAnyOrganization = desired.AllowAnyOrganization
+	}
+	if desired.AuthorizationDetailsTypes != nil &&
+		!sameSet(desired.AuthorizationDetailsTypes, observed.AuthorizationDetailsTypes) {
+		change.AuthorizationDetailsTypes = desired.AuthorizationDetailsTypes
+	}
+	return change
+}
+
+// Missing returns the desired scopes that the observed grant lacks.
+func Missing(desired Fields, observed Grant) []string {
+	if deref(observed.AllowAllScopes) {
+		return nil
+	}
+	return without(desired.Scope, observed.Scope)
+}
+
+// Difference tells a change to people: which scopes come and go, and which other fields change.
+type Difference struct {
+	Added   []string
+	Removed []string
+	Fields  []string
+}
+
+// Describe tells what the change does to the observed grant.
+func Describe(change Fields, observed Grant) Difference {
+	var difference Difference
+	if change.Scope != nil {
+		difference.Added, difference.Removed = without(change.Scope, observed.Scope), without(observed.Scope, change.Scope)
+	}
+	if change.AllowAllScopes != nil {
+		difference.Fields = append(difference.Fields, "allowAllScopes")
+	}
+	if change.OrganizationUsage != nil {
+		difference.Fields = append(difference.Fields, "organizationUsage")
+	}
+	if change.AllowAnyOrganization != nil {
+		difference.Fields = append(difference.Fields, "allowAnyOrganization")
+	}
+	if change.AuthorizationDetailsTypes != nil {
+		difference.Fields = append(difference.Fields, "authorizationDetailsTypes")
+	}
+	return difference
+}
+
+// Wider names the fields that the spec leaves alone and that give more access than their closed value.
+func Wider(desired Fields, observed Grant) []string {
+	var names []string
+	if desired.OrganizationUsage == nil && organizationUsage(observed.Fields) != organizationUsageClosed {
+		names = append(names, "organizationUsage")
+	}
+	if desired.AllowAnyOrganization == nil && deref(observed.AllowAnyOrganization) {
+		names = append(names, "allowAnyOrganization")
+	}
+	if desired.AuthorizationDetailsTypes == nil && len(observed.AuthorizationDetailsTypes) > 0 {
+		names = append(names, "authorizationDetailsTypes")
+	}
+	return names
+}
+
+// Summary counts scopes that come and go: "+2 -1".
+func (d Difference) Summary() string {
+	return fmt.Sprintf("+%d -%d", len(d.Added), len(d.Removed))
+}
+
+// Distinct returns the values without duplicates, in order: the Management API may refuse duplicates, and keeps order.
+func Distinct(values []string) []string {
+	if values == nil {
+		return nil
+	}
+	seen := make(map[string]struct{}, len(values))
+	distinct := make([]string, 0, len(values))
+	for _, value := range values {
+		if _, ok := seen[value]; !ok {
+			seen[value] = struct{}{}
+			distinct = append(distinct, value)
+		}
+	}
+	return distinct
+}
+
+// Without returns the values that are not in drop, in order.
+func Without(values, drop []string) []string {
+	if len(drop) == 0 {
+		return values
+	}
+	return slices.DeleteFunc(slices.Clone(values), func(value string) bool { return slices.Contains(drop, value) })
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(append([]string{}, set(a)...), append([]string{}, set(b)...))
+}
+
+// without returns the sorted, distinct values of a that are not in b.
+func without(a, b []string) []string {
+	known := make(map[string]struct{}, len(b))
+	for _, value := range b {
+		known[value] = struct{}{}
+	}
+	return slices.DeleteFunc(set(a), func(value string) bool {
+		_, ok := known[value]
+		return ok
+	})
+}
+
+func organizationUsage(f Fields) string {
+	if f.OrganizationUsage == nil {
+		return organizationUsageClosed
+	}
+	return *f.OrganizationUsage
+}
+
+func deref(value *bool) bool {
+	return value != nil && *value
+}

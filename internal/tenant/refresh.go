@@ -1,0 +1,374 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+)
+
+const (
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+	firstProof = time.Minute
+	lastProof  = 30 * time.Minute
+	// defaultStop is how long a host is left alone after a 429 that does not say.
+	defaultStop = 5 * time.Second
+	// idle is how long the goroutine sleeps with nothing to do; a nudge ends it earlier.
+	idle = time.Hour
+	// maxLookupPages bounds one look-up: an application holds a grant for each API and subject type, and a tenant has
+	// 100,000 APIs at most.
+	maxLookupPages = 2100
+)
+
+// refresh is the state of looking at everything that is tracked.
+type refresh struct {
+	// due is when the next one starts.
+	due time.Time
+	// last is when the last one started; verified is when the last complete one began.
+	last     time.Time
+	verified time.Time
+	// running is set from start to end.
+	running bool
+	// listing is the state of reading the whole list, page by page; nil while nothing is listed.
+	listing *listing
+	// lookups are the holders that this refresh still looks up, where that is cheaper than listing.
+	lookups []grant.Holder
+	// pages is what the whole list took the last time: 0 where that is not known.
+	pages int
+	// completed counts the refreshes that came to their end.
+	completed int
+}
+
+// listing is a walk over all pages of the tenant's list.
+type listing struct {
+	began time.Time
+	next  string
+	pages int
+	found map[grant.Identity]grant.Grant
+}
+
+// Health is what an Auth0Tenant tells of its session.
+type Health struct {
+	// Err is why reading fails now; nil while it works.
+	Err error
+	// Verified is when the last complete look at everything tracked began.
+	Verified time.Time
+	// Completed counts these looks.
+	Completed int
+	// Suspect says that the tenant refused the credentials since they were proven.
+	Suspect bool
+}
+
+// Health of the session.
+func (s *Session) Health() Health {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Health{Err: s.failure.err, Verified: s.refresh.verified, Completed: s.refresh.completed, Suspect: s.suspect}
+}
+
+// Refresh asks for a look at everything that is tracked, begun after now, and returns the value that Health.Completed
+// has when it came to its end.
+func (s *Session) Refresh() (completed int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refresh.due = time.Now()
+	s.refresh.running, s.refresh.listing, s.refresh.lookups = false, nil, nil
+	s.failure.retry = time.Time{}
+	s.nudge()
+	return s.refresh.completed + 1
+}
+
+// step makes at most one read and returns how long to wait for the next.
+func (s *Session) step(ctx context.Context) time.Duration {
+	s.mu.Lock()
+	now := time.Now()
+	if wait := s.failure.retry.Sub(now); wait > 0 {
+		s.mu.Unlock()
+		return wait
+	}
+	job, wait := s.next(now)
+	s.mu.Unlock()
+	if job == nil {
+		return wait
+	}
+	if wait := s.bucket.Take(s.Config().Name); wait > 0 {
+		return wait
+	}
+	job(ctx)
+	return 0
+}
+
+// next chooses the read that serves most: a look-up of the client that waits longest, or a page of the list where more
+// clients wait than the list has pages.
+func (s *Session) next(now time.Time) (job func(context.Context), wait time.Duration) {
+	holder, waiting, wait := s.waitingHolders(now)
+	s.startRefresh(now)
+	switch r := &s.refresh; {
+	case waiting > 0 && !s.listingServes(waiting):
+		return func(ctx context.Context) { s.lookup(ctx, holder) }, 0
+	case r.listing != nil:
+		return s.listPage, 0
+	case len(r.lookups) > 0:
+		holder := r.lookups[0]
+		return func(ctx context.Context) { s.lookup(ctx, holder) }, 0
+	}
+	return nil, min(wait, max(s.refresh.due.Sub(now), 0), idle)
+}
+
+// waitingHolders returns the holder that waits longest, how many wait, and how long until the next one may be looked up.
+func (s *Session) waitingHolders(now time.Time) (oldest grant.Holder, count int, wait time.Duration) {
+	holders := map[grant.Holder]struct{}{}
+	var since time.Time
+	wait = idle
+	for _, w := range s.waiting {
+		if until := w.notBefore.Sub(now); until > 0 {
+			wait = min(wait, until)
+			continue
+		}
+		holder := w.identity.Holder()
+		holders[holder] = struct{}{}
+		if since.IsZero() || w.since.Before(since) {
+			since, oldest = w.since, holder
+		}
+	}
+	return oldest, len(holders), wait
+}
+
+// listingServes says whether reading the list is the cheaper way to serve that many holders, and starts it if so. Of an
+// unknown tenant pages are read until as many were used as holders wait.
+func (s *Session) listingServes(waiting int) bool {
+	l, pages := s.refresh.listing, s.refresh.pages
+	used := 0
+	if l != nil {
+		used = l.pages
+	}
+	switch {
+	case pages == 0 && used >= waiting:
+		return false
+	case pages > 0 && waiting <= max(pages-used, 1):
+		return false
+	}
+	if l == nil {
+		s.startListing(time.Now())
+	}
+	return true
+}
+
+// startRefresh starts one when it is due: by listing, or by look-ups where fewer clients are tracked than the list has
+// pages. With nothing tracked there is nothing to verify.
+func (s *Session) startRefresh(now time.Time) {
+	r := &s.refresh
+	if s.config.Dormant || r.running || now.Before(r.due) {
+		return
+	}
+	r.last, r.running = now, true
+	switch holders := len(s.picture.holders); {
+	case holders == 0:
+		s.finishRefresh(now)
+	case r.pages > 0 && holders < r.pages:
+		s.startLookups()
+	case r.listing == nil:
+		s.startListing(now)
+	}
+}
+
+func (s *Session) startListing(now time.Time) {
+	s.refresh.listing = &listing{began: now, found: map[grant.Identity]grant.Grant{}}
+}
+
+func (s *Session) startLookups() {
+	s.refresh.listing, s.refresh.lookups = nil, nil
+	for holder := range s.picture.holders {
+		s.refresh.lookups = append(s.refresh.lookups, holder)
+	}
+}
+
+func (s *Session) finishRefresh(began time.Time) {
+	r := &s.refresh
+	r.running = false
+	r.verified = began
+	r.completed++
+	r.due = r.last.Add(s.config.Interval)
+	s.report()
+}
+
+// listPage reads one page of the list.
+func (s *Session) listPage(ctx context.Context) {
+	s.mu.Lock()
+	l := s.refresh.listing
+	if l.pages == 0 {
+		l.began = time.Now()
+	}
+	client, next := s.client, l.next
+	s.mu.Unlock()
+
+	page, err := client.ListPage(ctx, auth0.Filter{}, next)
+	if err != nil {
+		s.failed(ctx, err)
+		return
+	}
+	s.mu.Lock()
+	if s.refresh.listing != l {
+		s.mu.Unlock()
+		return // Refresh asked for a newer one meanwhile.
+	}
+	l.pages++
+	l.next = page.Next
+	for _, held := range page.Grants {
+		identity := held.Identity(s.config.Host)
+		if _, ok := s.picture.tracked[identity]; ok {
+			l.found[identity] = held
+		}
+	}
+	changed := map[Key]struct{}{}
+	if page.Next == "" {
+		s.listed(l, changed)
+	} else if holders := len(s.picture.holders); s.refresh.pages == 0 && l.pages >= holders {
+		// Reading on would cost more than looking up every client that is tracked. Remember that it is long.
+		s.refresh.pages = l.pages + 1
+		s.startLookups()
+	}
+	s.succeeded(changed)
+}
+
+// listed takes over a complete list.
+func (s *Session) listed(l *listing, changed map[Key]struct{}) {
+	s.refresh.pages = l.pages
+	s.refresh.listing = nil
+	s.picture.merge(s.picture.trackedSince(l.began), l.found, l.began, changed)
+	if s.refresh.running && len(s.refresh.lookups) == 0 {
+		s.finishRefresh(l.began)
+	}
+}
+
+// lookup reads all grants of one holder.
+func (s *Session) lookup(ctx context.Context, holder grant.Holder) {
+	client, began := s.currentClient(), time.Now()
+	found := map[grant.Identity]grant.Grant{}
+	next := ""
+	for range maxLookupPages {
+		if next != "" && !s.token(ctx) {
+			return
+		}
+		page, err := client.ListPage(ctx, auth0.Filter{Holder: holder}, next)
+		if err != nil {
+			s.failed(ctx, err)
+			return
+		}
+		for _, held := range page.Grants {
+			found[held.Identity(s.Config().Host)] = held
+		}
+		if next = page.Next; next == "" {
+			break
+		}
+	}
+	if next != "" {
+		s.failed(ctx, errors.New("the list of one client's grants does not end"))
+		return
+	}
+	s.mu.Lock()
+	changed := map[Key]struct{}{}
+	s.picture.merge(s.picture.holders[holder], found, began, changed)
+	if r := &s.refresh; len(r.lookups) > 0 && r.lookups[0] == holder {
+		r.lookups = r.lookups[1:]
+		if len(r.lookups) == 0 && r.running {
+			s.finishRefresh(r.last)
+		}
+	}
+	s.succeeded(changed)
+}
+
+// token waits for a token for one more page; false when the session ends.
+func (s *Session) token(ctx context.Context) bool {
+	for {
+		wait := s.bucket.Take(s.Config().Name)
+		if wait == 0 {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait):
+		}
+	}
+}
+
+// succeeded ends a read: it unlocks the session and wakes whoever waited for what was read, or is changed by it.
+func (s *Session) succeeded(changed map[Key]struct{}) {
+	defer s.mu.Unlock()
+	if s.failure.err != nil {
+		s.failure = failure{}
+		s.report()
+	}
+	for key, w := range s.waiting {
+		if seen, ok := s.picture.seen[w.identity]; ok && !seen.Began.Before(w.notBefore) {
+			delete(s.waiting, key)
+			changed[key] = struct{}{}
+		}
+	}
+	for key := range changed {
+		s.wake(key)
+	}
+}
+
+// failed ends a read that failed: the next try comes later, and who waits is told the first time.
+func (s *Session) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure.err == nil {
+		for key := range s.waiting {
+			s.wake(key)
+		}
+	}
+	s.failure.err = err
+	s.failure.retry = time.Now().Add(s.backoff(err))
+	s.note(err)
+	s.report()
+}
+
+// backoff is the time until the next try. Refused credentials are proven by whoever has the Auth0Tenant in hand, and
+// then tried at once; the minutes here are for the case that nobody does.
+func (s *Session) backoff(err error) time.Duration {
+	if auth0.IsRateLimited(err) {
+		return 0 // The bucket knows when.
+	}
+	first, last := firstRetry, lastRetry
+	if refused(err) {
+		first, last = firstProof, lastProof
+	}
+	wait := min(first<<min(s.failure.count, 10), last)
+	s.failure.count++
+	return wait + rand.N(wait/5)
+}
+
+// resetOf is when the tenant says that calls may go on after a 429.
+func resetOf(err error) time.Time {
+	now := time.Now()
+	limit := limitOf(err)
+	switch {
+	case limit.RetryAfter > 0:
+		return now.Add(limit.RetryAfter)
+	case limit.Reset.After(now):
+		return limit.Reset
+	}
+	return now.Add(defaultStop)
+}
+
+func limitOf(err error) auth0.RateLimit {
+	var call *auth0.Error
+	if errors.As(err, &call) {
+		return call.RateLimit
+	}
+	var token *auth0.TokenError
+	if errors.As(err, &token) {
+		return token.RateLimit
+	}
+	return auth0.RateLimit{}
+}

@@ -1,0 +1,100 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+)
+
+// ErrOtherGrant says that an answer to a write spoke of another grant than the one that was meant.
+var ErrOtherGrant = errors.New("the tenant answered about another grant")
+
+// WaitError says that the host's bucket has no token: come back after Wait.
+type WaitError struct {
+	Wait time.Duration
+}
+
+// Error tells how long.
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("waiting %s for the rate limit of the tenant", e.Wait.Round(time.Second))
+}
+
+// Ready takes the token that the next write of key needs, or returns a *WaitError. What was decided before is checked
+// again after it, and the write made at once.
+func (s *Session) Ready(key Key) error {
+	if wait := s.bucket.Take(key.String()); wait > 0 {
+		return &WaitError{Wait: wait}
+	}
+	return nil
+}
+
+// Create makes a grant, with a token from Ready.
+func (s *Session) Create(ctx context.Context, identity grant.Identity, body grant.New) (grant.Grant, error) {
+	return s.write(ctx, identity, func(client *auth0.Client) (grant.Grant, error) { return client.Create(ctx, body) })
+}
+
+// Change changes the grant that has the given ID now, with a token from Ready.
+func (s *Session) Change(ctx context.Context, identity grant.Identity, id string, change grant.Fields) (grant.Grant, error) {
+	return s.write(ctx, identity, func(client *auth0.Client) (grant.Grant, error) { return client.Update(ctx, id, change) })
+}
+
+// Delete deletes the grant that has the given ID now, with a token from Ready. Success proves nothing: Auth0 answers
+// the same for an ID that does not exist. The answer's time is that after which an observation is proof.
+func (s *Session) Delete(ctx context.Context, identity grant.Identity, id string) (answered time.Time, err error) {
+	_, err = s.write(ctx, identity, func(client *auth0.Client) (grant.Grant, error) {
+		return grant.Grant{}, client.Delete(ctx, id)
+	})
+	return time.Now(), err
+}
+
+// write makes one call and folds its answer in. An answer about another identity than the one meant is not believed.
+func (s *Session) write(ctx context.Context, identity grant.Identity,
+	call func(*auth0.Client) (grant.Grant, error),
+) (grant.Grant, error) {
+	if s.Config().ReadOnly {
+		return grant.Grant{}, ErrReadOnly
+	}
+	sent := time.Now()
+	held, err := call(s.currentClient())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.note(err)
+	if err == nil && held.ID != "" && held.Identity(s.config.Host) != identity {
+		err = ErrOtherGrant
+	}
+	if err != nil || held.ID == "" {
+		s.picture.wrote(identity, nil, sent, time.Now())
+		return grant.Grant{}, err
+	}
+	s.picture.wrote(identity, &held, sent, time.Now())
+	return held, nil
+}
+
+// note stops the host after a 429, and has the credentials looked at after they were refused.
+func (s *Session) note(err error) {
+	if auth0.IsRateLimited(err) {
+		s.bucket.Stop(resetOf(err))
+	}
+	if refused(err) {
+		s.suspect = true
+		s.report()
+	}
+}
+
+// codeInsufficientScope is the recorded errorCode of a call for which the token lacks a scope. Other 403 answers, such
+// as a limit of the plan, are about the call.
+const codeInsufficientScope = "insufficient_scope"
+
+// refused says that the tenant did not accept the credentials, or not for this call.
+func refused(err error) bool {
+	var token *auth0.TokenError
+	if errors.As(err, &token) {
+		return !token.RateLimited()
+	}
+	var call *auth0.Error
+	return errors.As(err, &call) && (auth0.IsUnauthorized(err) || call.Code == codeInsufficientScope)
+}

@@ -140,7 +140,7 @@ type AccessRule struct {
 	// UserSubject, AuthorizationDetails, DefaultFor, AdoptExisting, Orphan and
 	// SystemAPI.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
 	Allow []Right `json:"allow,omitempty"`
 }

@@ -62,9 +62,8 @@ type pass struct {
 	identity grant.Identity
 }
 
-// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants,verbs=get;list;watch;update;patch
-// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants/status,verbs=get;update;patch
-// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants/finalizers,verbs=update
+// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
@@ -79,6 +78,7 @@ func (r *ClientGrantReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	r.claims.refersTo(req.NamespacedName, tenantKey(obj))
 	p := &pass{
 		ClientGrantReconciler: r, log: ctrl.LoggerFrom(ctx), key: req.NamespacedName,
 		obj: obj.DeepCopy(), stored: obj, memory: r.memories.of(req.NamespacedName, obj),
@@ -99,6 +99,9 @@ func (p *pass) finish(ctx context.Context, err error) (ctrl.Result, error) {
 	if !s.silent && !gone {
 		conditions{&p.obj.Status.Conditions, p.obj.Generation}.set(s)
 		p.obj.Status.ObservedGeneration = p.obj.Generation
+		if s.stalled && p.record().Origin == "" {
+			p.obj.Status.Drift, p.obj.Status.ScopeCount = nil, nil // Of what is not ours nothing is told.
+		}
 		if p.memory.request != "" {
 			p.obj.Status.LastHandledReconcileAt = p.memory.request
 		}

@@ -50,16 +50,16 @@ type knownTenant struct {
 	fingerprint string
 	// proof is the last try to prove credentials.
 	proof proof
-	// request is the last value of the annotation; refresh is what Health.Completed is when it was answered.
+	// request is the last value of the annotation, seen at asked; refresh is what Health.Completed is when it was answered.
 	request string
+	asked   time.Time
 	refresh int
 	// open says that there was a usable session the last time.
 	open bool
 }
 
-// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=auth0tenants,verbs=get;list;watch;update;patch
-// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=auth0tenants/status,verbs=get;update;patch
-// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=auth0tenants/finalizers,verbs=update
+// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=auth0tenants,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=auth0tenants/status,verbs=patch
 
 // Reconcile brings the session in line with the Auth0Tenant and its Secret, and the status with the session.
 func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
@@ -90,6 +90,10 @@ func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 		if inUse == nil || err != nil {
 			return ctrl.Result{}, err
 		}
+		inUse.after = s.after
+		if !s.ready {
+			inUse.message += " They cannot be revoked now: " + s.message
+		}
 		s = inUse
 	}
 	r.tellGrants(ctx, req.NamespacedName, obj, known)
@@ -108,7 +112,7 @@ func (r *TenantReconciler) finish(ctx context.Context, obj, stored *v1alpha1.Aut
 ) (ctrl.Result, error) {
 	conditions{&obj.Status.Conditions, obj.Generation}.set(s)
 	obj.Status.ObservedGeneration = obj.Generation
-	r.answer(obj, known, s)
+	r.answer(obj, known)
 	if !equality.Semantic.DeepEqual(obj.Status, stored.Status) {
 		patch := client.MergeFromWithOptions(stored, client.MergeFromWithOptimisticLock{})
 		err := r.Status().Patch(ctx, obj, patch)
@@ -123,7 +127,7 @@ func (r *TenantReconciler) finish(ctx context.Context, obj, stored *v1alpha1.Aut
 }
 
 // answer starts the refresh that the annotation asks for, and answers it in the status when it came to its end.
-func (r *TenantReconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant, s *state) {
+func (r *TenantReconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant) {
 	request := obj.Annotations[v1alpha1.ReconcileRequestAnnotation]
 	if request == obj.Status.LastHandledReconcileAt {
 		return
@@ -134,9 +138,9 @@ func (r *TenantReconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant,
 		return
 	}
 	if known.request != request {
-		known.request, known.refresh = request, session.Refresh()
+		known.request, known.asked, known.refresh = request, time.Now(), session.Refresh()
 	}
-	if health := session.Health(); health.Completed >= known.refresh || health.Err != nil && !s.ready {
+	if health := session.Health(); health.Completed >= known.refresh || health.Failed.After(known.asked) {
 		obj.Status.LastHandledReconcileAt = request
 	}
 }

@@ -100,7 +100,7 @@ contract: openapi $(EXCHANGES)/.complete ## Check what the suites sent and got a
 	bin/contract -openapi "$(OPENAPI)" -exchanges $(EXCHANGES)
 
 .PHONY: conformance
-conformance: ## Check against Auth0's SDK, the kstatus library and Argo CD's Lua engine.
+conformance: ## Have Auth0's own Go SDK drive the simulator.
 	cd test/conformance && $(PLAIN) go test ./...
 
 .PHONY: verify

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,10 +36,9 @@ func newClaims() *claims {
 
 // ask notes that key wants the identity. Wanting another one than before gives the old one up; who waited for that is
 // returned.
-func (c *claims) ask(key, tenant types.NamespacedName, identity grant.Identity) (woken []types.NamespacedName) {
+func (c *claims) ask(key types.NamespacedName, identity grant.Identity) (woken []types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tenant[key] = tenant
 	if old, ok := c.byKey[key]; ok && old != identity {
 		woken = c.drop(key, old)
 	}
@@ -61,16 +61,35 @@ func (c *claims) hold(key types.NamespacedName, identity grant.Identity) types.N
 	return holder
 }
 
+// refersTo notes the Auth0Tenant of a ClientGrant.
+func (c *claims) refersTo(key, tenant types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tenant[key] = tenant
+}
+
 // release gives up what key holds and asks for, and returns who waited for that.
 func (c *claims) release(key types.NamespacedName) []types.NamespacedName {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	identity, ok := c.byKey[key]
 	if !ok {
-		return nil
+		return c.losers() // What it stood in the way of is not known.
 	}
 	delete(c.byKey, key)
 	return c.drop(key, identity)
+}
+
+// losers returns who asks for an identity without holding it.
+func (c *claims) losers() (keys []types.NamespacedName) {
+	for identity, asking := range c.asking {
+		for key := range asking {
+			if c.holder[identity] != key {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
 }
 
 // waitingFor returns who asks for the identity.
@@ -108,7 +127,7 @@ func (c *claims) drop(key types.NamespacedName, identity grant.Identity) (waitin
 
 // claim makes sure that no other ClientGrant acts on the identity: the one with the record does, else the oldest.
 func (p *pass) claim(ctx context.Context) error {
-	for _, waiting := range p.claims.ask(p.key, tenantKey(p.obj), p.identity) {
+	for _, waiting := range p.claims.ask(p.key, p.identity) {
 		p.Queue.Add(waiting)
 	}
 	owner, err := p.owner(ctx)
@@ -121,7 +140,7 @@ func (p *pass) claim(ctx context.Context) error {
 	if owner == p.key {
 		return nil
 	}
-	return p.conflict(owner)
+	return p.conflict(ctx, owner)
 }
 
 // abandon gives up what a ClientGrant without a record asks for, so that another one may have it.
@@ -135,13 +154,28 @@ func (p *pass) abandon() {
 }
 
 // conflict says who owns the grant. Of another namespace no more is told than that the grant is not to be had.
-func (p *pass) conflict(owner types.NamespacedName) error {
+func (p *pass) conflict(ctx context.Context, owner types.NamespacedName) error {
+	if changed, err := p.changed(ctx, owner); err != nil || changed {
+		return firstError(err, func() error { return errStale })
+	}
 	if owner.Namespace != p.obj.Namespace {
 		return adoptionRefused()
 	}
 	return stalled(v1alpha1.ReasonConflict,
 		"ClientGrant %q owns this grant: delete one of the two, or give them different clients, audiences or subject types.",
 		owner.Name)
+}
+
+// changed says whether the cache lags behind an object that was taken for the owner: its end may have been told already.
+func (p *pass) changed(ctx context.Context, owner types.NamespacedName) (bool, error) {
+	cached, live := &v1alpha1.ClientGrant{}, &v1alpha1.ClientGrant{}
+	if err := p.Live.Get(ctx, owner, live); err != nil {
+		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+	}
+	if err := p.Get(ctx, owner, cached); err != nil {
+		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+	}
+	return live.ResourceVersion != cached.ResourceVersion, nil
 }
 
 // owner is the ClientGrant with the record of the identity, else the oldest one that asks for it and may have it.

@@ -53,6 +53,8 @@ type proof struct {
 	state *state
 	count int
 	until time.Time
+	// at is when credentials were last accepted.
+	at time.Time
 }
 
 // session brings the session in line with the Auth0Tenant and says how it is.
@@ -62,7 +64,7 @@ func (r *TenantReconciler) session(ctx context.Context, obj *v1alpha1.Auth0Tenan
 		r.Sessions.Close(key)
 		return s
 	}
-	if obj.Spec.Mode == v1alpha1.ModeSuspend && obj.DeletionTimestamp.IsZero() {
+	if obj.Spec.Mode == v1alpha1.ModeSuspend {
 		r.Sessions.Close(key)
 		return waiting(v1alpha1.ReasonSuspended, "Suspended by spec.mode; set it to Enforce to go on.")
 	}
@@ -117,16 +119,14 @@ func (r *TenantReconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant,
 		open.Update(r.sessionConfig(obj, credentials), proven)
 		r.Sessions.SetLimit(key, limitOf(obj))
 		open.Proven()
+		r.wakeGrants(ctx, types.NamespacedName(key))
 	} else {
 		request := types.NamespacedName(key)
+		//nolint:contextcheck // the session outlives this reconciliation
 		open = r.Sessions.Open(key, r.sessionConfig(obj, credentials), limitOf(obj), proven, func() { r.Queue.Add(request) })
 	}
 	known.fingerprint = fingerprint
-	// Should these credentials be refused again soon, the next proof waits.
-	known.proof.hold(&state{
-		reason: v1alpha1.ReasonInvalidCredentials, stalled: true,
-		message: "Auth0 issues tokens for these credentials, but its Management API refuses them.",
-	})
+	known.proof.accepted()
 	return r.health(obj, open)
 }
 
@@ -172,13 +172,13 @@ func (r *TenantReconciler) guard(readOnly bool) func(method string) error {
 
 // refusedToken says why no token was issued.
 func refusedToken(obj *v1alpha1.Auth0Tenant, err error) *state {
-	var token *auth0.TokenError
-	if errors.As(err, &token) && !token.RateLimited() && token.Status < 500 {
+	token, answered := errors.AsType[*auth0.TokenError](err)
+	switch {
+	case auth0.IsRateLimited(err):
+		return waiting(v1alpha1.ReasonRateLimited, "The token endpoint's rate limit is reached.")
+	case answered && !token.Unavailable():
 		return stalled(v1alpha1.ReasonInvalidCredentials, "Auth0 refused the credentials in Secret %q: %s. Correct the Secret or the application in Auth0.",
 			obj.Spec.Credentials.SecretRef.Name, err)
-	}
-	if auth0.IsRateLimited(err) || errors.As(err, &token) && token.RateLimited() {
-		return waiting(v1alpha1.ReasonRateLimited, "The token endpoint's rate limit is reached.")
 	}
 	return waiting(v1alpha1.ReasonAPIUnavailable, "No token could be had from %q: %s. Check spec.domain, which can only be changed by re-creating this object.",
 		obj.Spec.Domain, err)
@@ -206,6 +206,24 @@ func missingScopes(granted []string, readOnly bool) []string {
 		needed = readScopes
 	}
 	return slices.DeleteFunc(slices.Clone(needed), func(scope string) bool { return slices.Contains(granted, scope) })
+}
+
+// accepted notes that a token was issued. Should the Management API refuse it, one new token is asked for at once; should
+// it refuse that too, the next proof waits.
+func (p *proof) accepted() {
+	now := time.Now()
+	if now.Sub(p.at) > lastRefusedProof {
+		p.count = 0
+	}
+	p.at, p.until = now, now
+	if p.count > 0 {
+		p.until = now.Add(min(firstRefusedProof<<min(p.count-1, 20), lastRefusedProof))
+	}
+	p.count++
+	p.state = &state{
+		reason: v1alpha1.ReasonInvalidCredentials, stalled: true,
+		message: "Auth0 issues tokens for these credentials, but its Management API refuses them: see the tenant's log.",
+	}
 }
 
 // hold keeps a failed proof from being repeated too soon.

@@ -46,6 +46,9 @@ func (p *pass) finalizeOwned(ctx context.Context) error {
 	if err := p.mayRevoke(ctx); err != nil {
 		return err
 	}
+	if identity, ok := identityOf(p.record()); ok {
+		p.claims.ask(p.key, identity)
+	}
 	p.track()
 	for _, record := range []*v1alpha1.OwnershipRecord{p.record(), p.obj.Status.Replaces} {
 		if err := p.revoke(ctx, record, p.memory.deletionSeen, causeDeletion); err != nil {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -46,7 +47,7 @@ func (p *pass) entitled(ctx context.Context) error {
 
 // observing says whether nothing may be written.
 func (p *pass) observing() bool {
-	return p.obj.Spec.Mode == v1alpha1.ModeObserve || p.session.Config().ReadOnly
+	return p.obj.Spec.Mode == v1alpha1.ModeObserve || p.tenant.Spec.Mode == v1alpha1.ModeObserve || p.session.Config().ReadOnly
 }
 
 // track has the session wake this object whenever one of its grants changes in the tenant.
@@ -64,7 +65,11 @@ func (p *pass) track() {
 }
 
 func (p *pass) observe(identity grant.Identity, notBefore time.Time) (tenant.Observation, error) {
-	return p.session.Observe(tenant.Key(p.key), identity, notBefore)
+	seen, err := p.session.Observe(tenant.Key(p.key), identity, notBefore)
+	if err != nil && !errors.Is(err, tenant.ErrPending) {
+		err = unobserved(err)
+	}
+	return seen, err
 }
 
 // converge makes the grant of the wanted identity exist, belong to this object, and hold what the spec says.

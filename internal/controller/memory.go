@@ -65,7 +65,7 @@ func (m *memories) of(key types.NamespacedName, obj *v1alpha1.ClientGrant) *memo
 		memory.generation, memory.since = obj.Generation, now
 		memory.refusal, memory.dropped = nil, nil
 	}
-	if request := obj.Annotations[v1alpha1.ReconcileRequestAnnotation]; request != memory.request {
+	if request := obj.Annotations[v1alpha1.ReconcileRequestAnnotation]; request != "" && request != memory.request {
 		memory.request, memory.requestedAt = request, now
 		memory.refusal, memory.dropped = nil, nil
 	}

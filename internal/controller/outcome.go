@@ -99,6 +99,17 @@ func stateOf(err error) *state {
 	return &state{silent: true, retry: true, cause: err}
 }
 
+// unobserved is the state of an object that waits for a look at the tenant which failed. The session looks again and
+// wakes it: no retry is needed.
+func unobserved(err error) *state {
+	s := stateOf(err)
+	if s.reason != v1alpha1.ReasonRateLimited && s.reason != v1alpha1.ReasonTenantNotReady {
+		s = unavailable(err)
+	}
+	s.retry, s.after = false, 0
+	return s
+}
+
 func unavailable(err error) *state {
 	return &state{
 		reason: v1alpha1.ReasonAPIUnavailable, message: "The Management API cannot be used now: " + err.Error(),

@@ -80,6 +80,7 @@ func (p *pass) letGo(ctx context.Context) error {
 		if err := p.writeFinalizers(ctx); err != nil {
 			return err
 		}
+		p.Tenants.Add(tenantKey(p.obj))
 	}
 	if !p.obj.DeletionTimestamp.IsZero() && len(p.obj.Finalizers) == 0 {
 		return nil // The object is gone, and its record with it.

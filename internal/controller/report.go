@@ -75,7 +75,7 @@ func (p *pass) report() error {
 func (p *pass) tell(held grant.Grant) {
 	p.obj.Status.ScopeCount, p.obj.Status.Drift = nil, nil
 	if !ptr.Deref(held.AllowAllScopes, false) {
-		p.obj.Status.ScopeCount = ptr.To(int32(len(grant.Distinct(held.Scope)))) //nolint:gosec // a tenant's answer is bounded to megabytes
+		p.obj.Status.ScopeCount = new(int32(len(grant.Distinct(held.Scope)))) //nolint:gosec // a tenant's answer is bounded to megabytes
 	}
 	if wider := grant.Wider(desired(&p.obj.Spec), held); len(wider) > 0 {
 		p.obj.Status.Drift = drift(grant.Difference{}, wider)

@@ -70,7 +70,7 @@ func (p *pass) usable() error {
 		return tenantNotReady("Auth0Tenant %q is being deleted.", p.tenant.Name)
 	case p.tenant.Spec.Mode == v1alpha1.ModeSuspend:
 		return tenantNotReady("Auth0Tenant %q is suspended (spec.mode).", p.tenant.Name)
-	case p.session == nil || p.session.Config().Dormant:
+	case p.session == nil || p.session.Config().Dormant || p.session.Health().Suspect:
 		return tenantNotReady("Auth0Tenant %q is not ready; its Ready condition says why.", p.tenant.Name)
 	}
 	return nil

@@ -59,6 +59,8 @@ type Health struct {
 	Verified time.Time
 	// Completed counts these looks.
 	Completed int
+	// Failed is when a read failed last.
+	Failed time.Time
 	// Suspect says that the tenant refused the credentials since they were proven.
 	Suspect bool
 }
@@ -67,7 +69,7 @@ type Health struct {
 func (s *Session) Health() Health {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Health{Err: s.failure.err, Verified: s.refresh.verified, Completed: s.refresh.completed, Suspect: s.suspect}
+	return Health{Err: s.failure.err, Verified: s.refresh.verified, Completed: s.refresh.completed, Failed: s.failure.at, Suspect: s.suspect}
 }
 
 // Refresh asks for a look at everything that is tracked, begun after now, and returns the value that Health.Completed
@@ -327,7 +329,7 @@ func (s *Session) failed(ctx context.Context, err error) {
 			s.wake(key)
 		}
 	}
-	s.failure.err = err
+	s.failure.err, s.failure.at = err, time.Now()
 	s.failure.retry = time.Now().Add(s.backoff(err))
 	s.note(err)
 	s.report()
@@ -345,7 +347,7 @@ func (s *Session) backoff(err error) time.Duration {
 	}
 	wait := min(first<<min(s.failure.count, 10), last)
 	s.failure.count++
-	return wait + rand.N(wait/5)
+	return wait + rand.N(wait/5) //nolint:gosec // spreads retries; nothing depends on its being hard to guess
 }
 
 // resetOf is when the tenant says that calls may go on after a 429.
@@ -362,12 +364,10 @@ func resetOf(err error) time.Time {
 }
 
 func limitOf(err error) auth0.RateLimit {
-	var call *auth0.Error
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*auth0.Error](err); ok {
 		return call.RateLimit
 	}
-	var token *auth0.TokenError
-	if errors.As(err, &token) {
+	if token, ok := errors.AsType[*auth0.TokenError](err); ok {
 		return token.RateLimit
 	}
 	return auth0.RateLimit{}

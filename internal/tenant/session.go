@@ -59,6 +59,7 @@ type want struct {
 // failure is the state of reading from the tenant after an error.
 type failure struct {
 	err   error
+	at    time.Time
 	count int
 	retry time.Time
 }

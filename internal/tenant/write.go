@@ -34,25 +34,25 @@ func (s *Session) Ready(key Key) error {
 
 // Create makes a grant, with a token from Ready.
 func (s *Session) Create(ctx context.Context, identity grant.Identity, body grant.New) (grant.Grant, error) {
-	return s.write(ctx, identity, func(client *auth0.Client) (grant.Grant, error) { return client.Create(ctx, body) })
+	return s.write(identity, func(client *auth0.Client) (grant.Grant, error) { return client.Create(ctx, body) })
 }
 
 // Change changes the grant that has the given ID now, with a token from Ready.
 func (s *Session) Change(ctx context.Context, identity grant.Identity, id string, change grant.Fields) (grant.Grant, error) {
-	return s.write(ctx, identity, func(client *auth0.Client) (grant.Grant, error) { return client.Update(ctx, id, change) })
+	return s.write(identity, func(client *auth0.Client) (grant.Grant, error) { return client.Update(ctx, id, change) })
 }
 
 // Delete deletes the grant that has the given ID now, with a token from Ready. Success proves nothing: Auth0 answers
 // the same for an ID that does not exist. The answer's time is that after which an observation is proof.
 func (s *Session) Delete(ctx context.Context, identity grant.Identity, id string) (answered time.Time, err error) {
-	_, err = s.write(ctx, identity, func(client *auth0.Client) (grant.Grant, error) {
+	_, err = s.write(identity, func(client *auth0.Client) (grant.Grant, error) {
 		return grant.Grant{}, client.Delete(ctx, id)
 	})
 	return time.Now(), err
 }
 
 // write makes one call and folds its answer in. An answer about another identity than the one meant is not believed.
-func (s *Session) write(ctx context.Context, identity grant.Identity,
+func (s *Session) write(identity grant.Identity,
 	call func(*auth0.Client) (grant.Grant, error),
 ) (grant.Grant, error) {
 	if s.Config().ReadOnly {
@@ -91,10 +91,9 @@ const codeInsufficientScope = "insufficient_scope"
 
 // refused says that the tenant did not accept the credentials, or not for this call.
 func refused(err error) bool {
-	var token *auth0.TokenError
-	if errors.As(err, &token) {
-		return !token.RateLimited()
+	if token, ok := errors.AsType[*auth0.TokenError](err); ok {
+		return !token.RateLimited() && !token.Unavailable()
 	}
-	var call *auth0.Error
-	return errors.As(err, &call) && (auth0.IsUnauthorized(err) || call.Code == codeInsufficientScope)
+	call, ok := errors.AsType[*auth0.Error](err)
+	return ok && (auth0.IsUnauthorized(err) || call.Code == codeInsufficientScope)
 }

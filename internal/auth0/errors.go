@@ -1,0 +1,153 @@
+package auth0
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Error is a definite answer of the Management API that is no success: any status but 2xx, redirects included, which
+// are not followed. Whoever gets one decides by its status, never by its words, of which Auth0 promises nothing.
+type Error struct {
+	// Method of the request.
+	Method string
+	// Route is the path with {id} in the place of an ID.
+	Route string
+	// Status of the answer.
+	Status int
+	// Code and Message are the answer's errorCode and message: printable characters only, 256 of each at most,
+	// "(withheld)" if they repeat a secret. They are empty where the answer has none, or no JSON.
+	Code    string
+	Message string
+	// RateLimit as the answer's headers tell it.
+	RateLimit RateLimit
+}
+
+// Error tells method, route, status and the API's message.
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s %s: status %d", e.Method, e.Route, e.Status)
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if e.Code != "" {
+		text += " (" + e.Code + ")"
+	}
+	return text
+}
+
+// TransportError is a request without a definite answer: no connection, a time-out, a context that ended, a guard that
+// refused it, an answer that breaks off, is too large, or is not what the API answers. A failed token request is one,
+// too (Route is then /oauth/token): the API call that needed the token was not made.
+type TransportError struct {
+	// Method of the request.
+	Method string
+	// Route is the path with {id} in the place of an ID.
+	Route string
+	// Sent says that the API call may have reached the server and may have had its effect. False: it surely did not.
+	Sent bool
+
+	err error
+}
+
+// Error tells method, route and cause.
+func (e *TransportError) Error() string {
+	return fmt.Sprintf("%s %s: %v", e.Method, e.Route, e.err)
+}
+
+// Unwrap returns the cause, for errors.Is with context.Canceled, context.DeadlineExceeded or an error of the guard, and
+// for errors.As. The texts of what lies below it are not cleaned.
+func (e *TransportError) Unwrap() error {
+	return e.err
+}
+
+// cause shows a clean text in the place of an error's own, which may quote what a server sent.
+type cause struct {
+	text string
+	err  error
+}
+
+func newCause(err error, secrets ...string) *cause {
+	text := shown(err.Error(), secrets...)
+	if errors.Is(err, context.DeadlineExceeded) {
+		text = "no answer in time: " + context.DeadlineExceeded.Error()
+	}
+	return &cause{text: text, err: err}
+}
+
+func (c *cause) Error() string {
+	return c.text
+}
+
+func (c *cause) Is(target error) bool {
+	return errors.Is(c.err, target)
+}
+
+func (c *cause) As(target any) bool {
+	return errors.As(c.err, target)
+}
+
+// StatusOf returns the status of an [Error], and 0 for every other error: the token endpoint's status says nothing about
+// a grant.
+func StatusOf(err error) int {
+	if answered, ok := errors.AsType[*Error](err); ok {
+		return answered.Status
+	}
+	return 0
+}
+
+// IsNotFound says that the API answered 404: on a create, to a client or an API that it does not know; else to the
+// grant's ID.
+func IsNotFound(err error) bool {
+	return StatusOf(err) == http.StatusNotFound
+}
+
+// IsConflict says that the API answered 409: there is a grant of this identity already.
+func IsConflict(err error) bool {
+	return StatusOf(err) == http.StatusConflict
+}
+
+// IsUnauthorized says that the API answered 401. The client has dropped the token: the next call gets a new one.
+func IsUnauthorized(err error) bool {
+	return StatusOf(err) == http.StatusUnauthorized
+}
+
+// IsForbidden says that the API answered 403: the token lacks a scope, or the tenant a feature or room for more.
+func IsForbidden(err error) bool {
+	return StatusOf(err) == http.StatusForbidden
+}
+
+// IsRateLimited says that the API answered 429, or that the token endpoint said the like in any of its ways.
+func IsRateLimited(err error) bool {
+	if refused, ok := errors.AsType[*TokenError](err); ok {
+		return refused.RateLimited()
+	}
+	return StatusOf(err) == http.StatusTooManyRequests
+}
+
+// Unanswered says that the API call was sent and that nothing definite is known about its effect: no answer, a time-out,
+// a 5xx or 408, or a 2xx whose answer cannot be read.
+func Unanswered(err error) bool {
+	if failed, ok := errors.AsType[*TransportError](err); ok {
+		return failed.Sent
+	}
+	return troubled(StatusOf(err))
+}
+
+// newError reads the body of an error: {"statusCode","error","message","errorCode"} (recorded). A body of another shape
+// leaves code and message empty.
+func newError(call apiCall, answer apiAnswer, secrets ...string) *Error {
+	var told struct {
+		Code    string `json:"errorCode"`
+		Message string `json:"message"`
+	}
+	if isJSON(answer.header) {
+		// What can be read is shown; the status counts.
+		_ = json.Unmarshal(answer.body, &told)
+	}
+	return &Error{
+		Method: call.method, Route: call.route, Status: answer.status,
+		Code: shown(told.Code, secrets...), Message: shown(told.Message, secrets...), RateLimit: answer.rateLimit,
+	}
+}

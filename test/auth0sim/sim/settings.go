@@ -1,0 +1,122 @@
+package sim
+
+import "time"
+
+// Settings is the behaviour that can be changed while the tenant runs.
+type Settings struct {
+	// Latency is how long every answer takes at least.
+	Latency time.Duration `json:"-"`
+	// RateLimit is the token bucket; without a Limit there is none.
+	RateLimit RateLimit `json:"rate_limit"`
+	// Paging makes pages shorter than asked for.
+	Paging Paging `json:"paging"`
+	// GrantedScopes is what the client of Options may do; nil means everything. It counts for tokens issued from now
+	// on: a token keeps the scopes that it was issued with.
+	GrantedScopes []string `json:"granted_scopes"`
+	// TokenLifetime is the lifetime of tokens for the Management API; default 24 hours.
+	TokenLifetime time.Duration `json:"-"`
+	// OmitTokenScope leaves "scope" out of token answers.
+	OmitTokenScope bool `json:"omit_token_scope"`
+	// BindTokenToHost refuses a token at any other host name than the one that it was obtained from, as the API does
+	// with custom domains.
+	BindTokenToHost bool `json:"bind_token_to_host"`
+	// DropScopes are scopes that creating and updating a grant silently lose.
+	DropScopes []string `json:"drop_scopes"`
+	// EchoDroppedScopes makes the answer to the write show the scopes that were lost; only reading tells.
+	EchoDroppedScopes bool `json:"echo_dropped_scopes"`
+	// StrictScopes refuses scopes that the API does not define, as the dashboard does and the Management API does not.
+	StrictScopes bool `json:"strict_scopes"`
+	// MaxGrants is the tenant's limit of client grants; 0 means none.
+	MaxGrants int `json:"max_grants"`
+	// AnonymousUser makes the newer subject type anonymous_user known.
+	AnonymousUser bool `json:"anonymous_user"`
+	// Unknowns are the answers to questions that no public source answers.
+	Unknowns Unknowns `json:"unknowns"`
+}
+
+// RateLimit is the tenant's token bucket: Limit requests at once, and PerSecond more each second.
+type RateLimit struct {
+	Limit     int     `json:"limit"`
+	PerSecond float64 `json:"per_second"`
+	// Endpoint words the 429 as an endpoint's limit instead of the tenant's.
+	Endpoint bool `json:"endpoint"`
+	// RetryAfter adds a Retry-After header to a 429; it is documented for the token endpoint only.
+	RetryAfter bool `json:"retry_after"`
+	// Remaining is what a 429 claims to be left: the headers may tell of another bucket than the one that is empty.
+	Remaining int `json:"remaining"`
+	// NoHeaders leaves the x-ratelimit headers out of a 429.
+	NoHeaders bool `json:"no_headers"`
+}
+
+// Paging makes checkpoint pages of the list of client grants differ from what was asked for, as was recorded on
+// sibling endpoints: whoever stops at a short or an empty page misses grants.
+type Paging struct {
+	// Cap is the largest number of grants on a page, whatever take says; 0 means no cap.
+	Cap int `json:"cap"`
+	// EmptyPages puts an empty page with a next between any two pages.
+	EmptyPages bool `json:"empty_pages"`
+	// TrailingPage ends every list with an empty page that has no next.
+	TrailingPage bool `json:"trailing_page"`
+}
+
+// NullPolicy says what an explicit null in an update does.
+type NullPolicy string
+
+// What null does in an update where the API's description allows it.
+const (
+	NullRemoves NullPolicy = ""        // the field is gone, as if never set; scopes become []
+	NullKeeps   NullPolicy = "keep"    // nothing happens
+	NullRefused NullPolicy = "refused" // 400
+)
+
+// AllScopesOff says what {"allow_all_scopes":false} without scope leaves in scope.
+type AllScopesOff string
+
+// What turning allow_all_scopes off leaves.
+const (
+	AllScopesOffEmpty    AllScopesOff = ""        // no scopes
+	AllScopesOffRestores AllScopesOff = "restore" // those from before it was turned on
+	AllScopesOffRefused  AllScopesOff = "refused" // 400
+)
+
+// Unknowns are choices where the real API's answer is not known; the zero value is the likeliest. No program may
+// depend on one of them.
+type Unknowns struct {
+	// ConflictMessage replaces the 409's message; {client} and {audience} stand for the two.
+	ConflictMessage string `json:"conflict_message"`
+	// ConflictCode is the 409's errorCode; none by default.
+	ConflictCode string `json:"conflict_code"`
+	// CreateUnknownCode replaces the errorCode of a create that names an unknown client or API; "-" means none.
+	CreateUnknownCode string `json:"create_unknown_code"`
+	// PatchUnknownMessage replaces the message of the 404 for an update of an unknown grant.
+	PatchUnknownMessage string `json:"patch_unknown_message"`
+	// Null says what an explicit null in an update does.
+	Null NullPolicy `json:"null"`
+	// AllScopesOff says what turning allow_all_scopes off alone leaves in scope.
+	AllScopesOff AllScopesOff `json:"all_scopes_off"`
+	// RefuseDuplicateScopes answers 400 to a scope that is listed twice, instead of echoing it.
+	RefuseDuplicateScopes bool `json:"refuse_duplicate_scopes"`
+	// SystemGrantStatus answers a change of a system grant; default 400.
+	SystemGrantStatus int `json:"system_grant_status"`
+	// OrphanGrants keeps the grants of an API that is deleted.
+	OrphanGrants bool `json:"orphan_grants"`
+	// LooseIDs takes a malformed grant ID in an update or a delete for an unknown one.
+	LooseIDs bool `json:"loose_ids"`
+	// StrictReadIDs answers 400 instead of 404 to reading a malformed grant ID.
+	StrictReadIDs bool `json:"strict_read_ids"`
+	// InvalidFromRestarts starts a list again at an invalid or expired from, instead of answering 400.
+	InvalidFromRestarts bool `json:"invalid_from_restarts"`
+	// NoOffsetCeiling lets page and per_page reach beyond 1,000 grants.
+	NoOffsetCeiling bool `json:"no_offset_ceiling"`
+}
+
+// Configure changes the settings. A changed rate limit starts with a full bucket.
+func (s *Server) Configure(change func(*Settings)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.settings.RateLimit
+	change(&s.settings)
+	if s.settings.RateLimit != before {
+		s.bucket.fill(s.settings.RateLimit, s.clock())
+	}
+}

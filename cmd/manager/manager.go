@@ -72,10 +72,11 @@ func newManager(o *options) (ctrl.Manager, error) {
 }
 
 func restConfig(o *options) (*rest.Config, error) {
-	config, err := ctrl.GetConfig()
+	load := ctrl.GetConfig
 	if o.kubeconfig != "" {
-		config, err = clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+		load = func() (*rest.Config, error) { return clientcmd.BuildConfigFromFlags("", o.kubeconfig) }
 	}
+	config, err := load()
 	if err != nil {
 		return nil, fmt.Errorf("no access to Kubernetes (--kubeconfig %q): %w", o.kubeconfig, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -110,10 +111,19 @@ func (o *options) check() error {
 	if o.workers < 1 || o.workers > 1000 {
 		return fmt.Errorf("--workers %d: use a number from 1 to 1000", o.workers)
 	}
-	for name, address := range map[string]string{"metrics-bind-address": o.metricsAddress, "health-probe-bind-address": o.probeAddress} {
-		if _, _, err := net.SplitHostPort(address); err != nil && address != "0" {
-			return fmt.Errorf("--%s %q: use host:port, :port or 0", name, address)
-		}
+	if err := checkAddress("metrics-bind-address", o.metricsAddress); err != nil {
+		return err
+	}
+	return checkAddress("health-probe-bind-address", o.probeAddress)
+}
+
+func checkAddress(name, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil && address != "0" {
+		return fmt.Errorf("--%s %q: use host:port, :port or 0", name, address)
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -59,6 +58,17 @@ func (c *claims) hold(key types.NamespacedName, identity grant.Identity) types.N
 		c.holder[identity], holder = key, key
 	}
 	return holder
+}
+
+// yield gives up what key holds, but goes on asking for it. Who waited for that is returned.
+func (c *claims) yield(key types.NamespacedName, identity grant.Identity) (waiting []types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.holder[identity] != key {
+		return nil
+	}
+	delete(c.holder, identity)
+	return slices.DeleteFunc(slices.Collect(maps.Keys(c.asking[identity])), func(other types.NamespacedName) bool { return other == key })
 }
 
 // refersTo notes the Auth0Tenant of a ClientGrant.
@@ -130,17 +140,25 @@ func (p *pass) claim(ctx context.Context) error {
 	for _, waiting := range p.claims.ask(p.key, p.identity) {
 		p.Queue.Add(waiting)
 	}
+	if p.obj.Spec.Mode != v1alpha1.ModeEnforce && p.record().Origin == "" {
+		for _, waiting := range p.claims.yield(p.key, p.identity) {
+			p.Queue.Add(waiting)
+		}
+	}
 	owner, err := p.owner(ctx)
 	if err != nil {
 		return err
 	}
-	if owner == p.key && p.obj.Spec.Mode == v1alpha1.ModeEnforce {
-		owner = p.claims.hold(p.key, p.identity)
+	if owner != p.obj {
+		return p.lost(ctx, owner)
 	}
-	if owner == p.key {
+	if p.obj.Spec.Mode != v1alpha1.ModeEnforce {
 		return nil
 	}
-	return p.conflict(ctx, owner)
+	if holder := p.claims.hold(p.key, p.identity); holder != p.key {
+		return p.conflict(holder)
+	}
+	return nil
 }
 
 // abandon gives up what a ClientGrant without a record asks for, so that another one may have it.
@@ -153,11 +171,22 @@ func (p *pass) abandon() {
 	}
 }
 
-// conflict says who owns the grant. Of another namespace no more is told than that the grant is not to be had.
-func (p *pass) conflict(ctx context.Context, owner types.NamespacedName) error {
-	if changed, err := p.changed(ctx, owner); err != nil || changed {
-		return firstError(err, func() error { return errStale })
+// lost is the conflict with an owner that was found in the cache, unless that lags behind: the end of the owner's claim
+// may have been told already.
+func (p *pass) lost(ctx context.Context, owner *v1alpha1.ClientGrant) error {
+	live := &v1alpha1.ClientGrant{}
+	err := p.Live.Get(ctx, client.ObjectKeyFromObject(owner), live)
+	if client.IgnoreNotFound(err) != nil {
+		return err
 	}
+	if err != nil || live.ResourceVersion != owner.ResourceVersion {
+		return errStale
+	}
+	return p.conflict(client.ObjectKeyFromObject(owner))
+}
+
+// conflict says who owns the grant. Of another namespace no more is told than that the grant is not to be had.
+func (p *pass) conflict(owner types.NamespacedName) error {
 	if owner.Namespace != p.obj.Namespace {
 		return adoptionRefused()
 	}
@@ -166,46 +195,30 @@ func (p *pass) conflict(ctx context.Context, owner types.NamespacedName) error {
 		owner.Name)
 }
 
-// changed says whether the cache lags behind an object that was taken for the owner: its end may have been told already.
-func (p *pass) changed(ctx context.Context, owner types.NamespacedName) (bool, error) {
-	cached, live := &v1alpha1.ClientGrant{}, &v1alpha1.ClientGrant{}
-	if err := p.Live.Get(ctx, owner, live); err != nil {
-		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
-	}
-	if err := p.Get(ctx, owner, cached); err != nil {
-		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
-	}
-	return live.ResourceVersion != cached.ResourceVersion, nil
-}
-
 // owner is the ClientGrant with the record of the identity, else the oldest one that asks for it and may have it.
-func (p *pass) owner(ctx context.Context) (types.NamespacedName, error) {
+func (p *pass) owner(ctx context.Context) (*v1alpha1.ClientGrant, error) {
+	if mine, ok := identityOf(p.record()); ok && mine == p.identity {
+		return p.obj, nil
+	}
 	recorded := &v1alpha1.ClientGrantList{}
 	err := p.List(ctx, recorded, client.MatchingFields{indexRecord: p.identity.String()})
 	if err != nil {
-		return types.NamespacedName{}, err
-	}
-	if mine, ok := identityOf(p.record()); ok && mine == p.identity {
-		return p.key, nil
+		return nil, err
 	}
 	for i := range recorded.Items {
-		other := &recorded.Items[i]
-		if identity, ok := identityOf(&other.Status.OwnershipRecord); ok && identity == p.identity && other.UID != p.obj.UID {
-			return client.ObjectKeyFromObject(other), nil
-		}
-		if identity, ok := identityOf(other.Status.Replaces); ok && identity == p.identity && other.UID != p.obj.UID {
-			return client.ObjectKeyFromObject(other), nil
+		if other := &recorded.Items[i]; other.UID != p.obj.UID && slices.Contains(recordedBy(other), p.identity) {
+			return other, nil
 		}
 	}
 	return p.oldest(ctx)
 }
 
 // oldest is the oldest ClientGrant that asks for the identity and could act on it.
-func (p *pass) oldest(ctx context.Context) (types.NamespacedName, error) {
+func (p *pass) oldest(ctx context.Context) (*v1alpha1.ClientGrant, error) {
 	asking := &v1alpha1.ClientGrantList{}
 	err := p.List(ctx, asking, client.MatchingFields{indexAsks: asksFor(p.obj)})
 	if err != nil {
-		return types.NamespacedName{}, err
+		return nil, err
 	}
 	oldest := p.obj
 	for i := range asking.Items {
@@ -218,7 +231,7 @@ func (p *pass) oldest(ctx context.Context) (types.NamespacedName, error) {
 			oldest = other
 		}
 	}
-	return client.ObjectKeyFromObject(oldest), nil
+	return oldest, nil
 }
 
 func older(a, b *v1alpha1.ClientGrant) bool {
@@ -245,10 +258,8 @@ func asksFor(obj *v1alpha1.ClientGrant) string {
 func indexClientGrants(mgr ctrl.Manager) error {
 	indexes := map[string]func(*v1alpha1.ClientGrant) []string{
 		indexRecord: func(obj *v1alpha1.ClientGrant) (values []string) {
-			for _, record := range []*v1alpha1.OwnershipRecord{&obj.Status.OwnershipRecord, obj.Status.Replaces} {
-				if identity, ok := identityOf(record); ok {
-					values = append(values, identity.String())
-				}
+			for _, identity := range recordedBy(obj) {
+				values = append(values, identity.String())
 			}
 			return values
 		},

@@ -5,6 +5,7 @@ package controller
 import (
 	"context"
 	"reflect"
+	"slices"
 	"sync/atomic"
 
 	"github.com/go-logr/logr"
@@ -60,6 +61,11 @@ type pass struct {
 	tenant   *v1alpha1.Auth0Tenant
 	session  *tenant.Session
 	identity grant.Identity
+	// created tells of a grant that was made. It is an event once the status records the grant: a pass over an old
+	// version of the object finds the grant again.
+	created string
+	// leaving are the grants that the pass leaves in the tenant.
+	leaving []leaving
 }
 
 // +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants,verbs=get;list;watch;patch
@@ -87,7 +93,7 @@ func (r *ClientGrantReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 		return p.finish(ctx, p.maintain(ctx))
 	}
 	if err := p.finalize(ctx); err != nil {
-		return p.finish(ctx, err)
+		return p.finish(ctx, p.held(err))
 	}
 	return p.finish(ctx, errReleased)
 }
@@ -114,6 +120,9 @@ func (p *pass) finish(ctx context.Context, err error) (ctrl.Result, error) {
 			return ctrl.Result{}, client.IgnoreNotFound(err)
 		}
 	}
+	if p.created != "" {
+		p.event(v1alpha1.EventCreated, "%s", p.created)
+	}
 	if s.retry {
 		return ctrl.Result{}, err
 	}
@@ -131,8 +140,23 @@ func (p *pass) writeStatus(ctx context.Context) error {
 	if err := p.Status().Patch(ctx, updated, patch); err != nil {
 		return err
 	}
+	before := recordedBy(p.stored)
 	p.obj, p.stored = updated, updated.DeepCopy()
+	p.wakeWaiting(before)
 	return nil
+}
+
+// wakeWaiting wakes who waits for grants that the object had recorded and has given up.
+func (p *pass) wakeWaiting(before []grant.Identity) {
+	after := recordedBy(p.stored)
+	for _, identity := range before {
+		if slices.Contains(after, identity) {
+			continue
+		}
+		for _, waiting := range p.claims.waitingFor(identity) {
+			p.Queue.Add(waiting)
+		}
+	}
 }
 
 // writeFinalizers writes the finalizers as the pass set them, over the version that it began with.

@@ -103,8 +103,10 @@ func (r *TenantReconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant,
 	if known.proof.of != attempt {
 		known.proof = proof{of: attempt}
 	}
+	key := tenant.Key(client.ObjectKeyFromObject(obj))
+	open := r.Sessions.Get(key, string(obj.UID))
 	if wait := time.Until(known.proof.until); wait > 0 {
-		again := *known.proof.state
+		again := known.proof.told(open)
 		again.after = wait
 		return &again
 	}
@@ -113,8 +115,6 @@ func (r *TenantReconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant,
 		known.proof.hold(s)
 		return s
 	}
-	key := tenant.Key(client.ObjectKeyFromObject(obj))
-	open := r.Sessions.Get(key, string(obj.UID))
 	if open != nil {
 		open.Update(r.sessionConfig(obj, credentials), proven)
 		r.Sessions.SetLimit(key, limitOf(obj))
@@ -194,8 +194,7 @@ func judge(obj *v1alpha1.Auth0Tenant, token auth0.Token, readOnly bool) *state {
 		return nil
 	}
 	if missing := missingScopes(token.Scopes, readOnly); len(missing) > 0 {
-		return stalled(v1alpha1.ReasonInsufficientScope, "The application lacks the Management API scopes %s: grant them in Auth0.",
-			names(missing))
+		return insufficientScope(missing)
 	}
 	return nil
 }
@@ -220,10 +219,24 @@ func (p *proof) accepted() {
 		p.until = now.Add(min(firstRefusedProof<<min(p.count-1, 20), lastRefusedProof))
 	}
 	p.count++
-	p.state = &state{
-		reason: v1alpha1.ReasonInvalidCredentials, stalled: true,
-		message: "Auth0 issues tokens for these credentials, but its Management API refuses them: see the tenant's log.",
+	p.state = nil
+}
+
+// told is what the last proof showed. A token that was issued and then refused lacks a scope, where the tenant said so.
+func (p *proof) told(open *tenant.Session) state {
+	switch {
+	case p.state != nil:
+		return *p.state
+	case open != nil && open.Health().Lacking != "":
+		return *insufficientScope([]string{open.Health().Lacking})
 	}
+	return *stalled(v1alpha1.ReasonInvalidCredentials,
+		"Auth0 issues tokens for these credentials, but its Management API refuses them: see the tenant's log.")
+}
+
+func insufficientScope(missing []string) *state {
+	return stalled(v1alpha1.ReasonInsufficientScope, "The application lacks the Management API scopes %s: grant them in Auth0.",
+		names(missing))
 }
 
 // hold keeps a failed proof from being repeated too soon.

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,7 @@ var errReleased = &state{silent: true}
 // recorded is revoked, never what stands in the spec alone.
 func (p *pass) finalize(ctx context.Context) error {
 	if !p.hasFinalizer() {
+		p.abandon()
 		return errReleased
 	}
 	if _, owned := identityOf(p.record()); !owned && p.obj.Status.Replaces == nil {
@@ -105,7 +107,9 @@ func (p *pass) mayRevoke(ctx context.Context) error {
 		return p.blocked("spec.mode is Observe: set it to Enforce to revoke the grant.")
 	case p.tenant.Spec.Mode != v1alpha1.ModeEnforce:
 		return p.blocked("Auth0Tenant %q is in mode %s: deletion goes on when it is Enforce.", name, p.tenant.Spec.Mode)
-	case p.session == nil:
+	case p.session == nil && !p.tried():
+		return tenant.ErrPending
+	case p.session == nil || p.session.Health().Suspect && !p.session.Config().Dormant:
 		return p.blocked("Auth0Tenant %q is not ready, so that the grant cannot be revoked; its Ready condition says why.", name)
 	case p.session.Config().ReadOnly:
 		return p.blocked("The operator only reads from Auth0Tenant %q.", name)
@@ -161,6 +165,9 @@ func (p *pass) revoke(ctx context.Context, record *v1alpha1.OwnershipRecord, sin
 	if seen.Grant.IsSystem {
 		return p.blocked("The grant belongs to Auth0 itself and is never written.")
 	}
+	if err := p.heldBack(identity, seen.Grant); err != nil {
+		return err
+	}
 	if err := p.session.Ready(tenant.Key(p.key)); err != nil {
 		return err
 	}
@@ -169,7 +176,7 @@ func (p *pass) revoke(ctx context.Context, record *v1alpha1.OwnershipRecord, sin
 	}
 	p.audit("Deleting a grant", why, identity, seen.Grant.ID, grant.Difference{Removed: seen.Grant.Scope})
 	if _, err := p.session.Delete(p.correlated(ctx), identity, seen.Grant.ID); err != nil && !auth0.IsNotFound(err) {
-		return p.notRevoked(err)
+		return p.notRevoked(identity, seen.Grant, err)
 	}
 	p.event(v1alpha1.EventRevoked, "Revoked grant %s.", seen.Grant.ID)
 	_, err = p.observe(identity, since)
@@ -185,14 +192,28 @@ func (p *pass) notOurs(identity grant.Identity, record *v1alpha1.OwnershipRecord
 }
 
 // notRevoked tells of a refused DELETE; what passes by itself is tried again.
-func (p *pass) notRevoked(err error) error {
+func (p *pass) notRevoked(identity grant.Identity, seen *grant.Grant, err error) error {
 	s := stateOf(err)
 	if s.retry || s.silent || s.after > 0 {
 		return err
 	}
 	blocked := p.blocked("%s", s.message)
-	blocked.after, blocked.cause = firstRefused, err
-	return blocked
+	blocked.cause = err
+	return p.hold(identity, blocked, seen)
+}
+
+// held adds to what keeps a deletion from being made how to do without it.
+func (p *pass) held(err error) error {
+	s := stateOf(err)
+	if s.silent || s.reason != v1alpha1.ReasonTenantNotReady && s.reason != v1alpha1.ReasonAPIUnavailable {
+		return err
+	}
+	told := *s
+	told.message = p.blocked("%s.", strings.TrimSuffix(s.message, ".")).message
+	if s.reason == v1alpha1.ReasonTenantNotReady {
+		told.reason, told.keepsReady = v1alpha1.ReasonDeletionBlocked, false
+	}
+	return &told
 }
 
 // finalizeUnrecorded deals with a finalizer that has no record: a restore without status, or written by hand. A grant
@@ -215,16 +236,18 @@ func (p *pass) finalizeUnrecorded(ctx context.Context) error {
 		ClientID: holder.ClientID, DefaultFor: holder.DefaultFor, Audience: p.obj.Spec.Audience,
 		SubjectType: string(p.obj.Spec.SubjectType),
 	}
-	if !p.mayAdopt() || p.orphans() {
+	if exists {
+		p.identity.Tenant = canonicalHost(p.tenant)
+	}
+	if tracked, err := p.trackedByOther(ctx); err != nil || tracked {
+		return firstError(err, func() error { return p.letGo(ctx) })
+	}
+	if !p.mayAdopt() || p.orphans() || p.permitted() != nil {
 		return p.leave(ctx, "it was never recorded as this object's own, and is not to be adopted")
 	}
 	if !exists {
 		return p.blocked("Auth0Tenant %q does not exist: create it, so that a grant this object may have made can be revoked.",
 			p.obj.Spec.TenantRef.Name)
-	}
-	p.identity.Tenant = canonicalHost(p.tenant)
-	if tracked, err := p.trackedByOther(ctx); err != nil || tracked || p.permitted() != nil {
-		return firstError(err, func() error { return p.letGo(ctx) })
 	}
 	if err := p.mayRevoke(ctx); err != nil {
 		return err

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -101,7 +102,7 @@ func (p *pass) takeOver(ctx context.Context, held grant.Grant) error {
 		return nil
 	case acted && held.MadeFrom(record.Sent):
 		p.record().GrantID, p.record().Sent = held.ID, ""
-		p.event(v1alpha1.EventCreated, "Created grant %s; the answer to the request had been lost.", held.ID)
+		p.created = fmt.Sprintf("Created grant %s; the answer to the request had been lost.", held.ID)
 		return nil
 	case !p.mayAdopt() || held.IsSystem:
 		return p.refuseAdoption(ctx, held)
@@ -149,7 +150,7 @@ func systemGrant() *state {
 // create makes the grant. What was planned is recorded before the request leaves, so that its effect is found and known
 // as ours whatever happens after.
 func (p *pass) create(ctx context.Context) error {
-	if err := p.heldBack(nil); err != nil {
+	if err := p.heldBack(p.identity, nil); err != nil {
 		return err
 	}
 	body := grant.NewGrant(p.identity, desired(&p.obj.Spec))
@@ -176,7 +177,7 @@ func (p *pass) create(ctx context.Context) error {
 	}
 	p.record().GrantID, p.record().Sent = held.ID, ""
 	p.memory.refusal = nil
-	p.event(v1alpha1.EventCreated, "Created grant %s.", held.ID)
+	p.created = fmt.Sprintf("Created grant %s.", held.ID)
 	return p.verify(held)
 }
 
@@ -225,11 +226,11 @@ func (p *pass) notCreated(err error, unanswered bool) error {
 // update brings a grant that is owned to the spec, with one request and only where it differs.
 func (p *pass) update(ctx context.Context, seen tenant.Observation) error {
 	held := *seen.Grant
-	change := grant.Diff(p.kept(), held)
+	change := grant.Diff(p.kept(held), held)
 	if change.Empty() {
 		return p.verified(seen)
 	}
-	if err := p.heldBack(&held); err != nil {
+	if err := p.heldBack(p.identity, &held); err != nil {
 		return err
 	}
 	if err := p.session.Ready(tenant.Key(p.key)); err != nil {
@@ -277,15 +278,18 @@ func (p *pass) verify(held grant.Grant) error {
 	}
 	if change := grant.Diff(wanted, held); !change.Empty() {
 		left := grant.Describe(change, held)
-		return p.hold(stalled(v1alpha1.ReasonRejected, "Auth0 accepted but did not take over: scopes %s%s.",
+		return p.hold(p.identity, stalled(v1alpha1.ReasonRejected, "Auth0 accepted but did not take over: scopes %s%s.",
 			left.Summary(), fieldList(left.Fields)), &held)
 	}
 	return nil
 }
 
 // kept is the spec without the scopes that Auth0 dropped at this generation: they are not sent again.
-func (p *pass) kept() grant.Fields {
+func (p *pass) kept(held grant.Grant) grant.Fields {
 	fields := desired(&p.obj.Spec)
+	if p.memory.droppedBefore {
+		p.memory.dropped, p.memory.droppedBefore = grant.Missing(fields, held), false
+	}
 	fields.Scope = grant.Without(fields.Scope, p.memory.dropped)
 	return fields
 }

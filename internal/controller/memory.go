@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -27,6 +28,8 @@ type memory struct {
 	refusal *refusal
 	// dropped are scopes that Auth0 accepted and did not keep, at this generation.
 	dropped []string
+	// droppedBefore is set where an earlier process found scopes dropped at this generation: those that are missing now.
+	droppedBefore bool
 }
 
 // refusal holds a refused write back, until its time comes or what it depends on changes.
@@ -63,11 +66,11 @@ func (m *memories) of(key types.NamespacedName, obj *v1alpha1.ClientGrant) *memo
 	now := time.Now()
 	if memory.generation != obj.Generation {
 		memory.generation, memory.since = obj.Generation, now
-		memory.refusal, memory.dropped = nil, nil
+		memory.refusal, memory.dropped, memory.droppedBefore = nil, nil, false
 	}
 	if request := obj.Annotations[v1alpha1.ReconcileRequestAnnotation]; request != "" && request != memory.request {
 		memory.request, memory.requestedAt = request, now
-		memory.refusal, memory.dropped = nil, nil
+		memory.refusal, memory.dropped, memory.droppedBefore = nil, nil, false
 	}
 	if memory.deletionSeen.IsZero() && !obj.DeletionTimestamp.IsZero() {
 		memory.deletionSeen, memory.refusal = now, nil
@@ -82,9 +85,11 @@ func newMemory(obj *v1alpha1.ClientGrant, start time.Time) *memory {
 	if obj.CreationTimestamp.After(start) {
 		since = time.Now()
 	}
+	ready := meta.FindStatusCondition(obj.Status.Conditions, v1alpha1.ConditionReady)
 	return &memory{
 		uid: obj.UID, generation: obj.Generation, since: since, sentAt: start,
-		request: obj.Status.LastHandledReconcileAt,
+		request:       obj.Status.LastHandledReconcileAt,
+		droppedBefore: ready != nil && ready.Reason == v1alpha1.ReasonScopesDropped && ready.ObservedGeneration == obj.Generation,
 	}
 }
 

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 )
@@ -55,14 +58,15 @@ func domainMatches(pattern, domain string) bool {
 
 // CheckDomainPattern says what is wrong with an entry of the allowed domains.
 func CheckDomainPattern(pattern string) error {
-	host := strings.TrimPrefix(pattern, "*.")
-	if name, port, err := net.SplitHostPort(host); err == nil && port != "" {
-		host = name
+	host, right := strings.TrimPrefix(pattern, "*."), true
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		number, err := strconv.ParseUint(port, 10, 16)
+		host, right = name, err == nil && number > 0
 	}
-	switch {
-	case host == "":
-		return fmt.Errorf("allowed domain %q is empty", pattern)
-	case strings.ContainsAny(host, "*/@:? \t") || strings.HasPrefix(host, ".") || strings.HasSuffix(host, "."):
+	if net.ParseIP(host) == nil && len(validation.IsDNS1123Subdomain(strings.ToLower(host))) > 0 {
+		right = false
+	}
+	if !right {
 		return fmt.Errorf("allowed domain %q is not a host, a host with a port, or either behind %q", pattern, "*.")
 	}
 	return nil

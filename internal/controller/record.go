@@ -29,6 +29,16 @@ func identityOf(record *v1alpha1.OwnershipRecord) (grant.Identity, bool) {
 	}, true
 }
 
+// recordedBy returns the grants that an object owns, or replaces.
+func recordedBy(obj *v1alpha1.ClientGrant) (identities []grant.Identity) {
+	for _, record := range []*v1alpha1.OwnershipRecord{&obj.Status.OwnershipRecord, obj.Status.Replaces} {
+		if identity, ok := identityOf(record); ok {
+			identities = append(identities, identity)
+		}
+	}
+	return identities
+}
+
 // record is the object's ownership record.
 func (p *pass) record() *v1alpha1.OwnershipRecord { return &p.obj.Status.OwnershipRecord }
 
@@ -68,7 +78,11 @@ func (p *pass) takeBack(ctx context.Context) error {
 		return p.letGo(ctx)
 	}
 	*p.record(), p.obj.Status.Replaces = *p.obj.Status.Replaces, nil
-	return p.writeStatus(ctx)
+	if err := p.writeStatus(ctx); err != nil {
+		return err
+	}
+	p.tellLeft()
+	return nil
 }
 
 // letGo takes finalizer and record back, in this order. What is left in the tenant is not touched.
@@ -82,6 +96,7 @@ func (p *pass) letGo(ctx context.Context) error {
 		}
 		p.Tenants.Add(tenantKey(p.obj))
 	}
+	p.tellLeft()
 	if !p.obj.DeletionTimestamp.IsZero() && len(p.obj.Finalizers) == 0 {
 		return nil // The object is gone, and its record with it.
 	}

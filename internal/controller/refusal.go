@@ -25,7 +25,7 @@ func (p *pass) refused(err error, seen *grant.Grant) error {
 	if s.retry || s.silent || s.after > 0 {
 		return err
 	}
-	_ = p.hold(s, seen)
+	_ = p.hold(p.identity, s, seen)
 	if status == http.StatusNotFound && time.Since(p.memory.refusal.since) >= unknownStalls {
 		s.stalled = true
 	}
@@ -33,10 +33,10 @@ func (p *pass) refused(err error, seen *grant.Grant) error {
 }
 
 // hold keeps the write from being sent again until its time comes, the spec changes, or the grant does.
-func (p *pass) hold(s *state, seen *grant.Grant) error {
+func (p *pass) hold(identity grant.Identity, s *state, seen *grant.Grant) error {
 	r := p.memory.refusal
-	if r == nil || r.identity != p.identity {
-		r = &refusal{identity: p.identity, since: time.Now()}
+	if r == nil || r.identity != identity {
+		r = &refusal{identity: identity, since: time.Now()}
 		p.memory.refusal = r
 	}
 	first := firstRefused
@@ -51,9 +51,9 @@ func (p *pass) hold(s *state, seen *grant.Grant) error {
 }
 
 // heldBack returns the last refusal while it stands for the grant as it is now.
-func (p *pass) heldBack(seen *grant.Grant) error {
+func (p *pass) heldBack(identity grant.Identity, seen *grant.Grant) error {
 	r := p.memory.refusal
-	if r == nil || r.identity != p.identity {
+	if r == nil || r.identity != identity {
 		return nil
 	}
 	same := r.seen == nil && seen == nil || r.seen != nil && seen != nil && r.seen.Equal(*seen)

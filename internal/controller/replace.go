@@ -38,8 +38,7 @@ func (p *pass) replace(ctx context.Context) error {
 
 // settleReplaced revokes the grant that was replaced, once its successor is there.
 func (p *pass) settleReplaced(ctx context.Context) error {
-	replaced, open := identityOf(p.obj.Status.Replaces)
-	if !open {
+	if _, open := identityOf(p.obj.Status.Replaces); !open {
 		return nil
 	}
 	if err := p.revoke(ctx, p.obj.Status.Replaces, p.memory.since, causeReplacement); err != nil {
@@ -49,9 +48,7 @@ func (p *pass) settleReplaced(ctx context.Context) error {
 	if err := p.writeStatus(ctx); err != nil {
 		return err
 	}
+	p.tellLeft()
 	p.track()
-	for _, waiting := range p.claims.waitingFor(replaced) {
-		p.Queue.Add(waiting)
-	}
 	return nil
 }

@@ -48,8 +48,8 @@ func (p *pass) report() error {
 	wanted := desired(&p.obj.Spec)
 	if seen.Grant == nil {
 		p.obj.Status.ScopeCount = nil
-		p.obj.Status.Drift = drift(grant.Difference{Added: wanted.Scope}, nil)
-		return waiting(v1alpha1.ReasonWouldChange, "Enforcing would create the grant.")
+		p.obj.Status.Drift = drift(grant.Describe(grant.Diff(wanted, grant.Grant{}), grant.Grant{}), nil)
+		return waiting(v1alpha1.ReasonWouldChange, "Enforcing would create the grant%s.", p.alsoRevoked())
 	}
 	held := *seen.Grant
 	if recorded, ok := identityOf(p.record()); (!ok || recorded != p.identity) && !p.mayAdopt() {
@@ -61,13 +61,27 @@ func (p *pass) report() error {
 	}
 	p.tell(held)
 	change := grant.Diff(wanted, held)
-	if change.Empty() {
+	revoked := p.alsoRevoked()
+	switch {
+	case change.Empty() && revoked == "":
 		return &state{reason: v1alpha1.ReasonObserved, message: "Enforcing would change nothing.", ready: true}
+	case change.Empty():
+		return waiting(v1alpha1.ReasonWouldChange, "Enforcing would keep the grant as it is%s.", revoked)
 	}
 	difference := grant.Describe(change, held)
 	p.obj.Status.Drift = drift(difference, grant.Wider(wanted, held))
-	return waiting(v1alpha1.ReasonWouldChange, "Enforcing would change the grant: scopes %s%s; status.drift names them.",
-		difference.Summary(), fieldList(difference.Fields))
+	return waiting(v1alpha1.ReasonWouldChange, "Enforcing would change the grant: scopes %s%s (status.drift names them)%s.",
+		difference.Summary(), fieldList(difference.Fields), revoked)
+}
+
+// alsoRevoked says which grants enforcing would revoke because the spec names another one now; empty where none.
+func (p *pass) alsoRevoked() (text string) {
+	for _, record := range []*v1alpha1.OwnershipRecord{p.record(), p.obj.Status.Replaces} {
+		if identity, ok := identityOf(record); ok && identity != p.identity && mayHaveMade(record) {
+			text += ", and revoke the " + identity.String()
+		}
+	}
+	return text
 }
 
 // tell writes what the tenant holds to the status: the number of scopes, and what the spec leaves alone although it
@@ -138,16 +152,30 @@ func (p *pass) event(reason, format string, args ...any) {
 	p.Events.Eventf(p.obj, nil, corev1.EventTypeNormal, reason, reason, format, args...)
 }
 
-// left tells of access that may remain in the tenant with nobody managing it: in the audit log, as an event on the
-// Auth0Tenant and as a counter.
+// left notes access that may remain in the tenant with nobody managing it. tellLeft tells of it once the object has let
+// go: a pass that does not come so far is made again.
 func (p *pass) left(identity grant.Identity, why string) {
-	p.audit("Leaving a grant in the tenant", causeDeletion, identity, "", grant.Difference{})
+	p.leaving = append(p.leaving, leaving{identity, why})
+}
+
+// leaving is a grant that is left in the tenant, and why.
+type leaving struct {
+	identity grant.Identity
+	why      string
+}
+
+// tellLeft tells of access that may remain: in the audit log, as an event on the Auth0Tenant and as a counter.
+func (p *pass) tellLeft() {
 	key := tenantKey(p.obj)
-	grantsLeft.WithLabelValues(key.Namespace, key.Name).Inc()
-	if p.tenant != nil {
-		p.Events.Eventf(p.tenant, nil, corev1.EventTypeWarning, v1alpha1.EventGrantLeft, v1alpha1.EventGrantLeft,
-			"The %s may remain in the tenant after ClientGrant %s/%s: %s.", identity, p.obj.Namespace, p.obj.Name, why)
+	for _, left := range p.leaving {
+		p.audit("Left a grant in the tenant", causeDeletion, left.identity, "", grant.Difference{})
+		grantsLeft.WithLabelValues(key.Namespace, key.Name).Inc()
+		if p.tenant != nil {
+			p.Events.Eventf(p.tenant, nil, corev1.EventTypeWarning, v1alpha1.EventGrantLeft, v1alpha1.EventGrantLeft,
+				"The %s may remain in the tenant after ClientGrant %s/%s: %s.", left.identity, p.obj.Namespace, p.obj.Name, left.why)
+		}
 	}
+	p.leaving = nil
 }
 
 // correlated marks the calls of a context with the object and the attempt, for the tenant's log.

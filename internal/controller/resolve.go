@@ -70,10 +70,17 @@ func (p *pass) usable() error {
 		return tenantNotReady("Auth0Tenant %q is being deleted.", p.tenant.Name)
 	case p.tenant.Spec.Mode == v1alpha1.ModeSuspend:
 		return tenantNotReady("Auth0Tenant %q is suspended (spec.mode).", p.tenant.Name)
+	case p.session == nil && !p.tried():
+		return tenant.ErrPending
 	case p.session == nil || p.session.Config().Dormant || p.session.Health().Suspect:
 		return tenantNotReady("Auth0Tenant %q is not ready; its Ready condition says why.", p.tenant.Name)
 	}
 	return nil
+}
+
+// tried says whether it is known if the Auth0Tenant can be used. The object is woken when it is.
+func (p *pass) tried() bool {
+	return p.Sessions.Tried(tenant.Key(client.ObjectKeyFromObject(p.tenant)), string(p.tenant.UID))
 }
 
 // resolveClient finds out who gets the access. A value that is no client ID is named by its object and key and never

@@ -3,6 +3,7 @@ package controller_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -31,18 +32,23 @@ import (
 )
 
 const (
+	// namespace is the one whose Auth0Tenants are used, elsewhere any other.
 	namespace = "tenants"
+	elsewhere = "elsewhere"
 	secretKey = "clientSecret"
 	patience  = 20 * time.Second
 	moment    = 20 * time.Millisecond
+	// awhile is how long nothing may happen where nothing must.
+	awhile = 300 * time.Millisecond
 )
 
 var (
 	ctx     = context.Background()
 	restCfg *rest.Config
-	k8s     client.Client
+	k8s     client.WithWatch
 	stop    func()
 	counter atomic.Int64
+	seen    = newTranscript()
 )
 
 func TestController(t *testing.T) {
@@ -53,7 +59,11 @@ func TestController(t *testing.T) {
 var _ = BeforeSuite(func() {
 	SetDefaultEventuallyTimeout(patience)
 	SetDefaultEventuallyPollingInterval(moment)
-	logger := logr.FromSlogHandler(slog.NewJSONHandler(GinkgoWriter, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	SetDefaultConsistentlyDuration(awhile)
+	SetDefaultConsistentlyPollingInterval(moment)
+	// The lowest level that the program's --log-level can be set to.
+	options := &slog.HandlerOptions{Level: slog.LevelDebug}
+	logger := logr.FromSlogHandler(slog.NewJSONHandler(io.MultiWriter(GinkgoWriter, seen), options))
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
 	trustSimulators()
@@ -65,9 +75,12 @@ var _ = BeforeSuite(func() {
 	restCfg, err = environment.Start()
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
-	k8s, err = client.New(restCfg, client.Options{Scheme: controller.NewScheme()})
+	k8s, err = client.NewWithWatch(restCfg, client.Options{Scheme: controller.NewScheme()})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(k8s.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+	for _, name := range []string{namespace, elsewhere} {
+		Expect(k8s.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
+	}
+	seen.follow()
 	startOperator()
 	DeferCleanup(func() { stop() })
 })
@@ -115,6 +128,7 @@ func unique(prefix string) string { return fmt.Sprintf("%s-%d", prefix, counter.
 
 // startTenant starts a simulated Auth0 tenant.
 func startTenant(change ...func(*sim.Options)) *sim.Running {
+	GinkgoHelper()
 	options := sim.Options{}
 	for _, c := range change {
 		c(&options)
@@ -122,6 +136,7 @@ func startTenant(change ...func(*sim.Options)) *sim.Running {
 	running, err := sim.StartTLS(options)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(running.Close)
+	onRequest(running, nil)
 	return running
 }
 
@@ -146,13 +161,16 @@ func tenantFor(remote *sim.Running, secret string) *v1alpha1.Auth0Tenant {
 }
 
 // readyTenant makes Secret and Auth0Tenant, and waits for the latter.
-func readyTenant(remote *sim.Running) *v1alpha1.Auth0Tenant {
-	secret := secretFor(remote)
-	Expect(k8s.Create(ctx, secret)).To(Succeed())
-	made := tenantFor(remote, secret.Name)
-	Expect(k8s.Create(ctx, made)).To(Succeed())
-	Eventually(conditionOf(made)).Should(Equal("True Available"))
-	return made
+func readyTenant(remote *sim.Running, change ...func(*v1alpha1.Auth0Tenant)) *v1alpha1.Auth0Tenant {
+	GinkgoHelper()
+	secret := create(secretFor(remote))
+	tenant := tenantFor(remote, secret.Name)
+	for _, c := range change {
+		c(tenant)
+	}
+	create(tenant)
+	Eventually(conditionOf(tenant)).Should(HavePrefix("True"))
+	return tenant
 }
 
 // grantFor is a ClientGrant of a client and an API that the simulated tenant knows.
@@ -170,56 +188,31 @@ func grantFor(remote *sim.Running, of *v1alpha1.Auth0Tenant, scopes ...string) *
 	}
 }
 
-// remoteOf is the tenant's grant of a ClientGrant, nil where there is none.
-func remoteOf(remote *sim.Running, obj *v1alpha1.ClientGrant) *sim.Grant {
-	subject := string(obj.Spec.SubjectType)
-	if subject == "" {
-		subject = "client"
-	}
-	if found, ok := remote.FindGrant(obj.Spec.ClientRef.ID, obj.Spec.Audience, subject); ok {
-		return &found
-	}
-	return nil
+// available makes a ClientGrant and waits until its grant is there.
+func available(obj *v1alpha1.ClientGrant) *v1alpha1.ClientGrant {
+	GinkgoHelper()
+	create(obj)
+	Eventually(conditionOf(obj)).Should(Equal("True Available"))
+	return obj
 }
 
-// conditionOf reads an object again and returns status and reason of its Ready condition, if that speaks of the
-// object's generation.
-func conditionOf(obj client.Object) func() string {
-	return func() string {
-		if err := k8s.Get(ctx, client.ObjectKeyFromObject(obj), obj); err != nil {
-			return err.Error()
-		}
-		ready := meta.FindStatusCondition(conditionsOf(obj), v1alpha1.ConditionReady)
-		if ready == nil || ready.ObservedGeneration != obj.GetGeneration() {
-			return "none"
-		}
-		return string(ready.Status) + " " + ready.Reason
-	}
+// create makes an object that goes, whatever holds it, with the test.
+func create[T client.Object](obj T) T {
+	GinkgoHelper()
+	Expect(k8s.Create(ctx, obj)).To(Succeed())
+	DeferCleanup(func() {
+		leftover := obj.DeepCopyObject().(client.Object)
+		Expect(client.IgnoreNotFound(k8s.Delete(ctx, leftover))).To(Succeed())
+		free := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
+		Expect(client.IgnoreNotFound(k8s.Patch(ctx, leftover, free))).To(Succeed())
+	})
+	return obj
 }
 
-func messageOf(obj client.Object) string {
-	if ready := meta.FindStatusCondition(conditionsOf(obj), v1alpha1.ConditionReady); ready != nil {
-		return ready.Message
-	}
-	return ""
-}
-
-func conditionsOf(obj client.Object) []metav1.Condition {
-	switch o := obj.(type) {
-	case *v1alpha1.ClientGrant:
-		return o.Status.Conditions
-	case *v1alpha1.Auth0Tenant:
-		return o.Status.Conditions
-	}
-	return nil
-}
-
-// gone says whether the object is not there any more.
-func gone(obj client.Object) func() bool {
-	return func() bool {
-		err := k8s.Get(ctx, client.ObjectKeyFromObject(obj), obj)
-		return client.IgnoreNotFound(err) == nil && err != nil
-	}
+// remove deletes an object without waiting for its end.
+func remove(obj client.Object) {
+	GinkgoHelper()
+	Expect(k8s.Delete(ctx, obj)).To(Succeed())
 }
 
 // edit changes an object as kubectl edit does.
@@ -237,12 +230,56 @@ func edit[T client.Object](obj T, change func(T)) {
 // resync asks the Auth0Tenant for a refresh and waits for its end.
 func resync(of *v1alpha1.Auth0Tenant) {
 	GinkgoHelper()
+	request := requestNow(of)
+	Eventually(func() string { return reload(of).Status.LastHandledReconcileAt }).Should(Equal(request))
+}
+
+// lookAgain asks a ClientGrant for a reconciliation and waits for its end.
+func lookAgain(obj *v1alpha1.ClientGrant) {
+	GinkgoHelper()
+	request := requestNow(obj)
+	Eventually(func() string { return reload(obj).Status.LastHandledReconcileAt }).Should(Equal(request))
+}
+
+// requestNow sets the annotation that asks for a reconciliation, and returns its value.
+func requestNow(obj client.Object) string {
+	GinkgoHelper()
 	request := unique("request")
-	edit(of, func(t *v1alpha1.Auth0Tenant) {
-		metav1.SetMetaDataAnnotation(&t.ObjectMeta, v1alpha1.ReconcileRequestAnnotation, request)
-	})
-	Eventually(func() string {
-		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(of), of)).To(Succeed())
-		return of.Status.LastHandledReconcileAt
-	}).Should(Equal(request))
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.ReconcileRequestAnnotation, request)
+	Expect(k8s.Patch(ctx, obj, client.RawPatch("application/merge-patch+json", []byte(patch)))).To(Succeed())
+	return request
+}
+
+// reload reads an object again.
+func reload[T client.Object](obj T) T {
+	GinkgoHelper()
+	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(obj), obj)).To(Succeed())
+	return obj
+}
+
+// gone says whether the object is not there any more.
+func gone(obj client.Object) func() bool {
+	return func() bool {
+		err := k8s.Get(ctx, client.ObjectKeyFromObject(obj), obj)
+		return client.IgnoreNotFound(err) == nil && err != nil
+	}
+}
+
+// conditionOf reads an object again and returns status and reason of its Ready condition, if that speaks of the
+// object's generation.
+func conditionOf(obj client.Object) func() string {
+	return func() string {
+		if err := k8s.Get(ctx, client.ObjectKeyFromObject(obj), obj); err != nil {
+			return err.Error()
+		}
+		return readyOf(obj)
+	}
+}
+
+func readyOf(obj client.Object) string {
+	ready := meta.FindStatusCondition(conditionsOf(obj), v1alpha1.ConditionReady)
+	if ready == nil || ready.ObservedGeneration != obj.GetGeneration() {
+		return "none"
+	}
+	return string(ready.Status) + " " + ready.Reason
 }

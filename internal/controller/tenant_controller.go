@@ -73,6 +73,7 @@ func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	stored, obj := obj, obj.DeepCopy()
 	known := r.knownOf(req.NamespacedName, obj)
 	if s := r.Policy.check(obj); s != nil && !controllerutil.ContainsFinalizer(obj, v1alpha1.TenantFinalizer) {
+		r.tellGrants(ctx, req.NamespacedName, obj, known)
 		return r.finish(ctx, obj, stored, known, s)
 	}
 	if !controllerutil.ContainsFinalizer(obj, v1alpha1.TenantFinalizer) {
@@ -176,6 +177,7 @@ func (r *TenantReconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tena
 
 // tellGrants wakes the ClientGrants of an Auth0Tenant when its spec or whether it can be used changed.
 func (r *TenantReconciler) tellGrants(ctx context.Context, key types.NamespacedName, obj *v1alpha1.Auth0Tenant, known *knownTenant) {
+	r.Sessions.SetTried(tenant.Key(key), string(obj.UID))
 	session := r.Sessions.Get(tenant.Key(key), string(obj.UID))
 	open := session != nil && !session.Config().Dormant
 	if known.generation == obj.Generation && known.open == open {
@@ -199,6 +201,7 @@ func (r *TenantReconciler) wakeGrants(ctx context.Context, key types.NamespacedN
 // forget ends the session of an Auth0Tenant that is gone.
 func (r *TenantReconciler) forget(ctx context.Context, key types.NamespacedName) {
 	r.Sessions.Close(tenant.Key(key))
+	r.Sessions.SetTried(tenant.Key(key), "")
 	r.mu.Lock()
 	delete(r.known, key)
 	r.mu.Unlock()

@@ -22,6 +22,8 @@ const (
 	// maxLookupPages bounds one look-up: an application holds a grant for each API and subject type, and a tenant has
 	// 100,000 APIs at most.
 	maxLookupPages = 2100
+	// nextLasts is how long the place in a list is good for: the documented day, less what a request takes.
+	nextLasts = 23 * time.Hour
 )
 
 // refresh is the state of looking at everything that is tracked.
@@ -46,7 +48,9 @@ type refresh struct {
 // listing is a walk over all pages of the tenant's list.
 type listing struct {
 	began time.Time
+	// next is where the next page starts, as the tenant said at the given time.
 	next  string
+	told  time.Time
 	pages int
 	found map[grant.Identity]grant.Grant
 }
@@ -63,13 +67,18 @@ type Health struct {
 	Failed time.Time
 	// Suspect says that the tenant refused the credentials since they were proven.
 	Suspect bool
+	// Lacking is the Management API scope for want of which it did; empty for another cause.
+	Lacking string
 }
 
 // Health of the session.
 func (s *Session) Health() Health {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Health{Err: s.failure.err, Verified: s.refresh.verified, Completed: s.refresh.completed, Failed: s.failure.at, Suspect: s.suspect}
+	return Health{
+		Err: s.failure.err, Verified: s.refresh.verified, Completed: s.refresh.completed, Failed: s.failure.at,
+		Suspect: s.suspect, Lacking: s.lacking,
+	}
 }
 
 // Refresh asks for a look at everything that is tracked, begun after now, and returns the value that Health.Completed
@@ -108,6 +117,10 @@ func (s *Session) step(ctx context.Context) time.Duration {
 // clients wait than the list has pages.
 func (s *Session) next(now time.Time) (job func(context.Context), wait time.Duration) {
 	holder, waiting, wait := s.waitingHolders(now)
+	if waiting == 0 && (s.config.Dormant || len(s.picture.holders) == 0) {
+		// What is being read serves nobody any more.
+		s.refresh.running, s.refresh.listing, s.refresh.lookups = false, nil, nil
+	}
 	s.startRefresh(now)
 	switch r := &s.refresh; {
 	case waiting > 0 && !s.listingServes(waiting):
@@ -118,7 +131,10 @@ func (s *Session) next(now time.Time) (job func(context.Context), wait time.Dura
 		holder := r.lookups[0]
 		return func(ctx context.Context) { s.lookup(ctx, holder) }, 0
 	}
-	return nil, min(wait, max(s.refresh.due.Sub(now), 0), idle)
+	if s.config.Dormant {
+		return nil, wait
+	}
+	return nil, min(wait, max(s.refresh.due.Sub(now), 0))
 }
 
 // waitingHolders returns the holder that waits longest, how many wait, and how long until the next one may be looked up.
@@ -202,8 +218,12 @@ func (s *Session) finishRefresh(began time.Time) {
 func (s *Session) listPage(ctx context.Context) {
 	s.mu.Lock()
 	l := s.refresh.listing
-	if l.pages == 0 {
-		l.began = time.Now()
+	if l == nil {
+		s.mu.Unlock()
+		return // Refresh dropped it since this page was chosen.
+	}
+	if now := time.Now(); l.pages == 0 || now.Sub(l.told) > nextLasts {
+		*l = listing{began: now, found: map[grant.Identity]grant.Grant{}}
 	}
 	client, next := s.client, l.next
 	s.mu.Unlock()
@@ -219,7 +239,7 @@ func (s *Session) listPage(ctx context.Context) {
 		return // Refresh asked for a newer one meanwhile.
 	}
 	l.pages++
-	l.next = page.Next
+	l.next, l.told = page.Next, time.Now()
 	for _, held := range page.Grants {
 		identity := held.Identity(s.config.Host)
 		if _, ok := s.picture.tracked[identity]; ok {
@@ -229,12 +249,24 @@ func (s *Session) listPage(ctx context.Context) {
 	changed := map[Key]struct{}{}
 	if page.Next == "" {
 		s.listed(l, changed)
-	} else if holders := len(s.picture.holders); s.refresh.pages == 0 && l.pages >= holders {
-		// Reading on would cost more than looking up every client that is tracked. Remember that it is long.
-		s.refresh.pages = l.pages + 1
-		s.startLookups()
+	} else if s.refresh.pages <= l.pages {
+		s.longer(l)
 	}
 	s.succeeded(changed)
+}
+
+// longer deals with a list that has more pages than it had: nobody knows how many. Once reading on would cost more than
+// looking up every client that is tracked, these are looked up, and it is remembered that the list is long.
+func (s *Session) longer(l *listing) {
+	r := &s.refresh
+	r.pages = 0
+	if l.pages < len(s.picture.holders) {
+		return
+	}
+	r.pages, r.listing = l.pages+1, nil
+	if r.running {
+		s.startLookups()
+	}
 }
 
 // listed takes over a complete list.

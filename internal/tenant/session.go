@@ -6,6 +6,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,6 +48,8 @@ type Session struct {
 	failure failure
 	// suspect is set when the tenant refused the credentials, until they are proven again.
 	suspect bool
+	// lacking is the Management API scope that the last refused call needed.
+	lacking string
 }
 
 // want is what a key waits for.
@@ -123,12 +126,13 @@ func (s *Session) Proven() {
 	s.nudge()
 }
 
-// Track says which identities key is about; whenever the tenant's grant of one of them changes, key is woken.
+// Track says which identities key is about; whenever the tenant's grant of one of them changes, key is woken. It waits
+// for no other identity any more.
 func (s *Session) Track(key Key, identities ...grant.Identity) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.picture.track(key, identities...)
-	if len(identities) == 0 {
+	if w, ok := s.waiting[key]; ok && !slices.Contains(identities, w.identity) {
 		delete(s.waiting, key)
 	}
 }
@@ -143,7 +147,11 @@ func (s *Session) Observe(key Key, identity grant.Identity, notBefore time.Time)
 		delete(s.waiting, key)
 		return seen, nil
 	}
-	s.waiting[key] = want{identity: identity, notBefore: notBefore, since: time.Now()}
+	since := time.Now()
+	if w, ok := s.waiting[key]; ok && w.identity == identity {
+		since = w.since // Asking again costs no place.
+	}
+	s.waiting[key] = want{identity: identity, notBefore: notBefore, since: since}
 	s.nudge()
 	if s.failure.err != nil {
 		return Observation{}, s.failure.err

@@ -12,6 +12,7 @@ type Sessions struct {
 
 	mu      sync.Mutex
 	open    map[Key]*open
+	tried   map[Key]string
 	buckets map[string]*Bucket
 }
 
@@ -30,7 +31,7 @@ type Limit struct {
 
 // NewSessions makes an empty registry; wake is called with each ClientGrant that has something to look at again.
 func NewSessions(wake func(Key)) *Sessions {
-	return &Sessions{wake: wake, open: map[Key]*open{}, buckets: map[string]*Bucket{}}
+	return &Sessions{wake: wake, open: map[Key]*open{}, tried: map[Key]string{}, buckets: map[string]*Bucket{}}
 }
 
 // Get returns the session of the Auth0Tenant, nil where there is none. An Auth0Tenant that was made again under its
@@ -42,6 +43,24 @@ func (s *Sessions) Get(tenant Key, uid string) *Session {
 		return o.session
 	}
 	return nil
+}
+
+// Tried says whether this process has found out if the Auth0Tenant can be used: before, nothing can be told of it.
+func (s *Sessions) Tried(tenant Key, uid string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tried[tenant] == uid
+}
+
+// SetTried notes that it was found out; an empty uid forgets it.
+func (s *Sessions) SetTried(tenant Key, uid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if uid == "" {
+		delete(s.tried, tenant)
+		return
+	}
+	s.tried[tenant] = uid
 }
 
 // Open starts a session with proven credentials in the place of any other of that Auth0Tenant. Auth0Tenants of one host

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
@@ -63,6 +64,9 @@ func (s *Session) write(identity grant.Identity,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note(err)
+	if untouched(err) {
+		return grant.Grant{}, err
+	}
 	if err == nil && held.ID != "" && held.Identity(s.config.Host) != identity {
 		err = ErrOtherGrant
 	}
@@ -80,9 +84,35 @@ func (s *Session) note(err error) {
 		s.bucket.Stop(resetOf(err))
 	}
 	if refused(err) {
-		s.suspect = true
+		s.suspect, s.lacking = true, lackingScope(err)
 		s.report()
 	}
+}
+
+// lackingScope is the Management API scope for want of which a call was refused; empty where that was not the cause.
+func lackingScope(err error) string {
+	var call *auth0.Error
+	if !errors.As(err, &call) || call.Code != codeInsufficientScope {
+		return ""
+	}
+	switch call.Method {
+	case http.MethodPost:
+		return "create:client_grants"
+	case http.MethodPatch:
+		return "update:client_grants"
+	case http.MethodDelete:
+		return "delete:client_grants"
+	}
+	return "read:client_grants"
+}
+
+// untouched says that a request surely changed nothing and told nothing about the grant: what is known of it stays known.
+func untouched(err error) bool {
+	if failed, ok := errors.AsType[*auth0.TransportError](err); ok {
+		return !failed.Sent
+	}
+	_, unissued := errors.AsType[*auth0.TokenError](err)
+	return unissued || auth0.IsRateLimited(err) || refused(err)
 }
 
 // codeInsufficientScope is the recorded errorCode of a call for which the token lacks a scope. Other 403 answers, such

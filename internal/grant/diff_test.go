@@ -1,0 +1,193 @@
+package grant_test
+
+import (
+	"testing"
+
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+)
+
+func TestDiff(t *testing.T) {
+	tests := map[string]struct {
+		desired  grant.Fields
+		observed grant.Fields
+		want     grant.Fields
+	}{
+		"the same scopes are not sent":      {desired: scopes("a", "b"), observed: scopes("a", "b")},
+		"order and duplicates mean nothing": {desired: scopes("b", "a", "b"), observed: scopes("a", "a", "b")},
+		"scopes that differ are sent whole, in the order of the spec": {
+			desired: scopes("b", "a"), observed: scopes("a"), want: scopes("b", "a"),
+		},
+		"scopes differ by case":                  {desired: scopes("A"), observed: scopes("a"), want: scopes("A")},
+		"no scopes are sent as an empty list":    {desired: scopes(), observed: scopes("a"), want: scopes()},
+		"no scopes and an absent list are equal": {desired: scopes()},
+		"scopes that nobody manages are left":    {observed: scopes("a")},
+		"all scopes are sent alone": {
+			desired: grant.Fields{AllowAllScopes: new(true)}, observed: scopes("a"),
+			want: grant.Fields{AllowAllScopes: new(true)},
+		},
+		"all scopes that are there are not sent": {
+			desired: grant.Fields{AllowAllScopes: new(true)}, observed: grant.Fields{AllowAllScopes: new(true)},
+		},
+		"the way back from all scopes is one request with both fields": {
+			desired: scopes("a"), observed: grant.Fields{AllowAllScopes: new(true)},
+			want: grant.Fields{Scope: []string{"a"}, AllowAllScopes: new(false)},
+		},
+		"the way back from all scopes to none sends the empty list": {
+			desired:  grant.Fields{Scope: []string{}, AllowAllScopes: new(false)},
+			observed: grant.Fields{AllowAllScopes: new(true)},
+			want:     grant.Fields{Scope: []string{}, AllowAllScopes: new(false)},
+		},
+		"all scopes off equals never on": {
+			desired: grant.Fields{Scope: []string{"a"}, AllowAllScopes: new(false)}, observed: scopes("a"),
+		},
+		"deny equals an absent organization usage":          {desired: grant.Fields{OrganizationUsage: new("deny")}},
+		"false equals an absent allow-any-organization":     {desired: grant.Fields{AllowAnyOrganization: new(false)}},
+		"no types equal absent types":                       {desired: grant.Fields{AuthorizationDetailsTypes: []string{}}},
+		"an organization usage that nobody manages is left": {observed: grant.Fields{OrganizationUsage: new("require")}},
+		"an allow-any-organization that nobody manages is left": {
+			observed: grant.Fields{AllowAnyOrganization: new(true)},
+		},
+		"types that nobody manages are left": {observed: grant.Fields{AuthorizationDetailsTypes: []string{"payment"}}},
+		"closing fields sends their closed values": {
+			desired: grant.Fields{
+				OrganizationUsage: new("deny"), AllowAnyOrganization: new(false), AuthorizationDetailsTypes: []string{},
+			},
+			observed: grant.Fields{
+				OrganizationUsage: new("require"), AllowAnyOrganization: new(true),
+				AuthorizationDetailsTypes: []string{"payment"},
+			},
+			want: grant.Fields{
+				OrganizationUsage: new("deny"), AllowAnyOrganization: new(false), AuthorizationDetailsTypes: []string{},
+			},
+		},
+		"opening fields sends them": {
+			desired: grant.Fields{
+				OrganizationUsage: new("allow"), AllowAnyOrganization: new(true),
+				AuthorizationDetailsTypes: []string{"payment"},
+			},
+			want: grant.Fields{
+				OrganizationUsage: new("allow"), AllowAnyOrganization: new(true),
+				AuthorizationDetailsTypes: []string{"payment"},
+			},
+		},
+		"one field that differs is sent alone": {
+			desired:  grant.Fields{Scope: []string{"a"}, OrganizationUsage: new("allow"), AllowAnyOrganization: new(true)},
+			observed: grant.Fields{Scope: []string{"a"}, OrganizationUsage: new("require"), AllowAnyOrganization: new(true)},
+			want:     grant.Fields{OrganizationUsage: new("allow")},
+		},
+		"types in another order are not sent": {
+			desired:  grant.Fields{AuthorizationDetailsTypes: []string{"b", "a"}},
+			observed: grant.Fields{AuthorizationDetailsTypes: []string{"a", "b", "a"}},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			want(t, "change", grant.Diff(test.desired, grant.Grant{Fields: test.observed}), test.want)
+		})
+	}
+}
+
+func TestMissing(t *testing.T) {
+	tests := map[string]struct {
+		desired  grant.Fields
+		observed grant.Fields
+		want     []string
+	}{
+		"what the tenant holds is not missing": {desired: scopes("a"), observed: scopes("b", "a")},
+		"missing scopes are named once, in order": {
+			desired: scopes("d", "b", "d", "a"), observed: scopes("a"), want: []string{"b", "d"},
+		},
+		"nothing is missing while every scope is allowed": {
+			desired: scopes("a"), observed: grant.Fields{AllowAllScopes: new(true)},
+		},
+		"a spec without scopes misses none": {desired: grant.Fields{AllowAllScopes: new(true)}, observed: scopes("a")},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			wantList(t, "missing", grant.Missing(test.desired, grant.Grant{Fields: test.observed}), test.want)
+		})
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	tests := map[string]struct {
+		change   grant.Fields
+		observed grant.Fields
+		want     grant.Difference
+		summary  string
+	}{
+		"nothing":            {summary: "+0 -0"},
+		"scopes come and go": {change: scopes("c", "a", "c"), observed: scopes("b", "a", "b"), want: grant.Difference{Added: []string{"c"}, Removed: []string{"b"}}, summary: "+1 -1"},
+		"every scope goes":   {change: scopes(), observed: scopes("b", "a"), want: grant.Difference{Removed: []string{"a", "b"}}, summary: "+0 -2"},
+		"every scope is new": {change: scopes("b", "a"), want: grant.Difference{Added: []string{"a", "b"}}, summary: "+2 -0"},
+		"scopes stay unsaid": {change: grant.Fields{OrganizationUsage: new("deny")}, observed: scopes("a"), want: grant.Difference{Fields: []string{"organizationUsage"}}, summary: "+0 -0"},
+		"all scopes are a field": {
+			change: grant.Fields{AllowAllScopes: new(true)}, observed: scopes("a"),
+			want: grant.Difference{Fields: []string{"allowAllScopes"}}, summary: "+0 -0",
+		},
+		"every field, by the name that the spec has for it": {
+			change: grant.Fields{
+				Scope: []string{}, OrganizationUsage: new("deny"), AllowAnyOrganization: new(false),
+				AuthorizationDetailsTypes: []string{}, AllowAllScopes: new(false),
+			},
+			want: grant.Difference{Fields: []string{
+				"allowAllScopes", "organizationUsage", "allowAnyOrganization", "authorizationDetailsTypes",
+			}},
+			summary: "+0 -0",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := grant.Describe(test.change, grant.Grant{Fields: test.observed})
+			wantList(t, "added", got.Added, test.want.Added)
+			wantList(t, "removed", got.Removed, test.want.Removed)
+			wantList(t, "fields", got.Fields, test.want.Fields)
+			want(t, "summary", got.Summary(), test.summary)
+		})
+	}
+}
+
+func TestWider(t *testing.T) {
+	open := grant.Fields{
+		Scope: []string{"a"}, OrganizationUsage: new("allow"), AllowAnyOrganization: new(true),
+		AuthorizationDetailsTypes: []string{"payment"},
+	}
+	tests := map[string]struct {
+		desired  grant.Fields
+		observed grant.Fields
+		want     []string
+	}{
+		"unmanaged fields that give access are named": {
+			desired: scopes(), observed: open,
+			want: []string{"organizationUsage", "allowAnyOrganization", "authorizationDetailsTypes"},
+		},
+		"managed fields are the business of the difference": {desired: open, observed: open},
+		"closed values give nothing": {desired: scopes(), observed: grant.Fields{
+			OrganizationUsage: new("deny"), AllowAnyOrganization: new(false), AuthorizationDetailsTypes: []string{},
+		}},
+		"absent values give nothing": {desired: scopes()},
+		"require is not closed": {
+			desired: scopes(), observed: grant.Fields{OrganizationUsage: new("require")}, want: []string{"organizationUsage"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			wantList(t, "wider", grant.Wider(test.desired, grant.Grant{Fields: test.observed}), test.want)
+		})
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	want(t, "no list", grant.Distinct(nil), nil)
+	want(t, "an empty list", grant.Distinct([]string{}), []string{})
+	want(t, "a list", grant.Distinct([]string{"b", "a", "b", "A"}), []string{"b", "a", "A"})
+}
+
+func TestWithout(t *testing.T) {
+	list := []string{"b", "a", "b", "c"}
+	want(t, "nothing dropped", grant.Without(list, nil), []string{"b", "a", "b", "c"})
+	want(t, "some dropped", grant.Without(list, []string{"b", "x"}), []string{"a", "c"})
+	want(t, "all dropped, which is still a list", grant.Without(list, []string{"a", "b", "c"}), []string{})
+	want(t, "no list", grant.Without(nil, []string{"a"}), nil)
+	want(t, "the list given", list, []string{"b", "a", "b", "c"})
+}

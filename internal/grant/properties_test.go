@@ -1,0 +1,160 @@
+package grant_test
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+)
+
+// members are the fields as they are sent: names with their JSON.
+func members(t *rapid.T, fields grant.Fields) map[string]json.RawMessage {
+	text, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found map[string]json.RawMessage
+	if err := json.Unmarshal(text, &found); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestDiff_AChangeThatIsAppliedLeavesNoOther(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		desired, held := specFields().Draw(t, "desired"), heldGrant().Draw(t, "held")
+		change := grant.Diff(desired, held)
+		if change.Empty() {
+			return
+		}
+		after := patched(t, held, change)
+		if left := grant.Diff(desired, after); !left.Empty() {
+			t.Fatalf("after %+v the grant is %+v and still lacks %+v", change, after, left)
+		}
+		if missing := grant.Missing(desired, after); len(missing) > 0 {
+			t.Fatalf("after %+v %q are missing", change, missing)
+		}
+	})
+}
+
+func TestDiff_SendsOnlyDesiredFieldsThatDiffer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		desired, held := anyFields().Draw(t, "desired"), heldGrant().Draw(t, "held")
+		wanted, has := members(t, desired), members(t, held.Fields)
+		for name, value := range members(t, grant.Diff(desired, held)) {
+			if name == "allow_all_scopes" && string(value) == "false" {
+				if !isTrue(held.AllowAllScopes) || desired.Scope == nil {
+					t.Fatalf("all scopes are ended where they are not on, or for no scopes")
+				}
+				continue
+			}
+			if string(wanted[name]) != string(value) {
+				t.Fatalf("%s is sent as %s, desired is %s", name, value, wanted[name])
+			}
+			if string(has[name]) == string(value) {
+				t.Fatalf("%s is sent as %s, which it is already", name, value)
+			}
+		}
+	})
+}
+
+func TestDiff_OrderAndDuplicatesMeanNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		desired, held := anyFields().Draw(t, "desired"), heldGrant().Draw(t, "held")
+		other, again := shuffledFields(t, desired), held
+		again.Fields = shuffledFields(t, held.Fields)
+		one, two := grant.Diff(desired, held), grant.Diff(other, again)
+		if !slices.Equal(slices.Sorted(maps.Keys(members(t, one))), slices.Sorted(maps.Keys(members(t, two)))) {
+			t.Fatalf("%+v is sent, in another order %+v", one, two)
+		}
+		if !reflect.DeepEqual(grant.Describe(one, held), grant.Describe(two, again)) {
+			t.Fatalf("%+v is told, in another order %+v", grant.Describe(one, held), grant.Describe(two, again))
+		}
+		if !slices.Equal(grant.Missing(desired, held), grant.Missing(other, again)) {
+			t.Fatalf("%q are missing, in another order %q", grant.Missing(desired, held), grant.Missing(other, again))
+		}
+		if !held.Equal(again) || !again.Equal(held) {
+			t.Fatalf("%+v and %+v are not equal", held, again)
+		}
+	})
+}
+
+func TestDiff_NeverSendsScopeAloneWhileEveryScopeIsAllowed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		held := heldGrant().Draw(t, "held")
+		held.AllowAllScopes, held.Scope = new(true), nil
+		change := grant.Diff(anyFields().Draw(t, "desired"), held)
+		if change.Scope != nil && (change.AllowAllScopes == nil || *change.AllowAllScopes) {
+			t.Fatalf("%+v", change)
+		}
+	})
+}
+
+func TestDescribe_TellsEveryFieldThatIsSent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		desired, held := specFields().Draw(t, "desired"), heldGrant().Draw(t, "held")
+		change := grant.Diff(desired, held)
+		told := grant.Describe(change, held)
+		sent := len(members(t, change))
+		if change.Scope != nil {
+			sent--
+			if len(told.Added)+len(told.Removed) == 0 && len(change.Scope) > 0 {
+				t.Fatalf("%+v is told as no change of scopes", change)
+			}
+		}
+		if len(told.Fields) != sent {
+			t.Fatalf("%d fields are sent beside scope, %q are told", sent, told.Fields)
+		}
+	})
+}
+
+func TestWider_NamesExactlyWhatClosingWouldChange(t *testing.T) {
+	closed := grant.Fields{
+		OrganizationUsage: new("deny"), AllowAnyOrganization: new(false), AuthorizationDetailsTypes: []string{},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		desired, held := specFields().Draw(t, "desired"), heldGrant().Draw(t, "held")
+		closing := closed
+		if desired.OrganizationUsage != nil {
+			closing.OrganizationUsage = nil
+		}
+		if desired.AllowAnyOrganization != nil {
+			closing.AllowAnyOrganization = nil
+		}
+		if desired.AuthorizationDetailsTypes != nil {
+			closing.AuthorizationDetailsTypes = nil
+		}
+		if wider := grant.Wider(desired, held); !slices.Equal(wider, grant.Describe(grant.Diff(closing, held), held).Fields) {
+			t.Fatalf("%q are wider, closing the unmanaged fields would change %+v", wider, grant.Diff(closing, held))
+		}
+	})
+}
+
+func TestDistinct_KeepsEveryValueOnceInItsOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := maybe(rapid.SliceOf(scopeNames)).Draw(t, "list")
+		got := grant.Distinct(list)
+		if (got == nil) != (list == nil) {
+			t.Fatalf("%#v became %#v", list, got)
+		}
+		rest := list
+		for i, value := range got {
+			if slices.Contains(got[:i], value) {
+				t.Fatalf("%q is there twice", value)
+			}
+			at := slices.Index(rest, value)
+			if at < 0 {
+				t.Fatalf("%q out of %q is not in order", got, list)
+			}
+			rest = rest[at+1:]
+		}
+		if missing := grant.Without(list, got); len(missing) > 0 {
+			t.Fatalf("%q got lost", missing)
+		}
+	})
+}

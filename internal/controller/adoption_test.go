@@ -114,6 +114,27 @@ var _ = Describe("A grant that is in the tenant first", func() {
 		Expect(remoteOf(remote, users)).NotTo(BeNil())
 	})
 
+	It("is found and kept where it is the default grant of a group", func() {
+		remote := startTenant(func(o *sim.Options) { o.Settings.Paging = sim.Paging{Cap: 1, EmptyPages: true} })
+		tenant := readyTenant(remote)
+		obj := grantFor(remote, tenant, "read:users")
+		obj.Spec.ClientRef = v1alpha1.ClientReference{DefaultFor: "third_party_clients"}
+		for range 3 {
+			audience := "https://" + unique("other") + "/"
+			remote.AddGrant(sim.Grant{DefaultFor: "third_party_clients", Audience: audience})
+			remote.AddGrant(sim.Grant{ClientID: "third_party_clients", Audience: audience})
+		}
+		others := remote.Grants()
+		held := remote.AddGrant(sim.Grant{DefaultFor: "third_party_clients", Audience: obj.Spec.Audience})
+		available(obj)
+		Expect(obj.Status.GrantID).To(Equal(held.ID))
+		Expect(obj.Status.DefaultFor).To(Equal("third_party_clients"))
+		Expect(sent(remote, "")).To(Equal([]string{"PATCH /client-grants/" + held.ID + ` {"scope":["read:users"]}`}))
+		remove(obj)
+		Eventually(gone(obj)).Should(BeTrue())
+		Expect(remote.Grants()).To(ConsistOf(others))
+	})
+
 	It("is left alone under adoptionPolicy Refuse, until the policy or the grant changes", func() {
 		remote := startTenant()
 		tenant := readyTenant(remote)
@@ -159,6 +180,7 @@ func expectNothingOwned(obj *v1alpha1.ClientGrant) {
 var _ = Describe("A create request that is answered 409", func() {
 	// beforePost has somebody else make the grant between the operator's look and its POST.
 	beforePost := func(remote *sim.Running, obj *v1alpha1.ClientGrant, scopes ...string) {
+		obj = obj.DeepCopy() // The simulator calls from its own goroutines.
 		onRequest(remote, func(r *http.Request) {
 			if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, routeGrants) && remoteOf(remote, obj) == nil {
 				foreign(remote, obj, scopes...)

@@ -41,10 +41,10 @@ var _ = Describe("The fields of a grant", func() {
 			s.OrganizationUsage = ptr.To(v1alpha1.OrganizationUsageAllow)
 		})).To(HaveExactElements(MatchJSON(`{"organization_usage":"allow"}`)))
 		Expect(change(obj, func(s *v1alpha1.ClientGrantSpec) {
-			s.OrganizationUsage, s.AllowAnyOrganization = ptr.To(v1alpha1.OrganizationUsageRequire), ptr.To(true)
+			s.OrganizationUsage, s.AllowAnyOrganization = ptr.To(v1alpha1.OrganizationUsageRequire), new(true)
 		})).To(HaveExactElements(MatchJSON(`{"organization_usage":"require","allow_any_organization":true}`)))
 		Expect(change(obj, func(s *v1alpha1.ClientGrantSpec) {
-			s.OrganizationUsage, s.AllowAnyOrganization = ptr.To(v1alpha1.OrganizationUsageDeny), ptr.To(false)
+			s.OrganizationUsage, s.AllowAnyOrganization = ptr.To(v1alpha1.OrganizationUsageDeny), new(false)
 		})).To(HaveExactElements(MatchJSON(`{"organization_usage":"deny","allow_any_organization":false}`)))
 		resync(tenant)
 		Expect(sent(remote, "")).To(HaveLen(1))
@@ -69,17 +69,17 @@ var _ = Describe("The fields of a grant", func() {
 
 	It("turn allowAllScopes on, off and to scopes with one request each", func() {
 		obj := available(grantFor(remote, tenant, "read:users"))
-		Expect(change(obj, func(s *v1alpha1.ClientGrantSpec) { s.Scopes, s.AllowAllScopes = nil, ptr.To(true) })).
+		Expect(change(obj, func(s *v1alpha1.ClientGrantSpec) { s.Scopes, s.AllowAllScopes = nil, new(true) })).
 			To(HaveExactElements(MatchJSON(`{"allow_all_scopes":true}`)))
 		Expect(obj.Status.ScopeCount).To(BeNil())
-		Expect(change(obj, func(s *v1alpha1.ClientGrantSpec) { s.Scopes, s.AllowAllScopes = []string{}, ptr.To(false) })).
+		Expect(change(obj, func(s *v1alpha1.ClientGrantSpec) { s.Scopes, s.AllowAllScopes = []string{}, new(false) })).
 			To(HaveExactElements(MatchJSON(`{"allow_all_scopes":false,"scope":[]}`)))
 		Expect(change(obj, func(s *v1alpha1.ClientGrantSpec) { s.Scopes = []string{"read:users"} })).
 			To(HaveExactElements(MatchJSON(`{"scope":["read:users"]}`)))
 
 		// Somebody else turns it on.
 		remote.ClearLog()
-		remote.EditGrant(obj.Status.GrantID, func(g *sim.Grant) { g.AllowAllScopes = ptr.To(true) })
+		remote.EditGrant(obj.Status.GrantID, func(g *sim.Grant) { g.AllowAllScopes = new(true) })
 		resync(tenant)
 		Eventually(func() []string { return bodies(remote, http.MethodPatch) }).
 			Should(HaveExactElements(MatchJSON(`{"allow_all_scopes":false,"scope":["read:users"]}`)))
@@ -87,7 +87,7 @@ var _ = Describe("The fields of a grant", func() {
 
 	It("can allow all scopes from the start", func() {
 		obj := grantFor(remote, tenant)
-		obj.Spec.Scopes, obj.Spec.AllowAllScopes = nil, ptr.To(true)
+		obj.Spec.Scopes, obj.Spec.AllowAllScopes = nil, new(true)
 		available(obj)
 		Expect(bodies(remote, http.MethodPost)).To(HaveExactElements(MatchJSON(
 			`{"client_id":"` + obj.Spec.ClientRef.ID + `","audience":"` + obj.Spec.Audience + `","allow_all_scopes":true}`)))
@@ -107,7 +107,7 @@ var _ = Describe("The fields of a grant", func() {
 	It("that are unmanaged and wider are told as drift and never written", func() {
 		obj := available(grantFor(remote, tenant, "read:users"))
 		remote.EditGrant(obj.Status.GrantID, func(g *sim.Grant) {
-			g.OrganizationUsage, g.AllowAnyOrganization = "allow", ptr.To(true)
+			g.OrganizationUsage, g.AllowAnyOrganization = "allow", new(true)
 		})
 		held := *remoteOf(remote, obj)
 		remote.ClearLog()
@@ -120,7 +120,7 @@ var _ = Describe("The fields of a grant", func() {
 
 		Expect(change(obj, func(s *v1alpha1.ClientGrantSpec) { s.Scopes = []string{} })).To(Equal([]string{`{"scope":[]}`}))
 		Expect(obj.Status.Drift).NotTo(BeNil())
-		remote.EditGrant(obj.Status.GrantID, func(g *sim.Grant) { g.OrganizationUsage, g.AllowAnyOrganization = "deny", ptr.To(false) })
+		remote.EditGrant(obj.Status.GrantID, func(g *sim.Grant) { g.OrganizationUsage, g.AllowAnyOrganization = "deny", new(false) })
 		resync(tenant)
 		Eventually(func() *v1alpha1.Drift { return reload(obj).Status.Drift }).Should(BeNil())
 	})

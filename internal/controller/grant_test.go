@@ -106,8 +106,10 @@ var _ = Describe("A ClientGrant that cannot be fulfilled says what to do", func(
 
 	It("when a change is refused, and keeps the grant", func() {
 		available(obj)
-		fault := remote.Inject(sim.Fault{Method: http.MethodPatch, Times: -1, Status: http.StatusBadRequest,
-			Body: `{"statusCode":400,"message":"No such scope"}`})
+		fault := remote.Inject(sim.Fault{
+			Method: http.MethodPatch, Times: -1, Status: http.StatusBadRequest,
+			Body: `{"statusCode":400,"message":"No such scope"}`,
+		})
 		edit(obj, func(o *v1alpha1.ClientGrant) { o.Spec.Scopes = []string{"write:users"} })
 		Eventually(conditionOf(obj)).Should(Equal("False Rejected"))
 		Expect(messageOf(obj)).To(ContainSubstring("No such scope"))

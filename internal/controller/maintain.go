@@ -167,11 +167,17 @@ func (p *pass) create(ctx context.Context) error {
 		return err
 	}
 	if err := p.current(ctx); err != nil {
+		if !unanswered {
+			p.record().Sent = "" // Nothing has left.
+		}
 		return err
 	}
 	p.audit("Creating a grant", p.cause(), p.identity, "", grant.Difference{Added: body.Scope})
 	p.memory.sentAt = time.Now()
 	held, err := p.session.Create(p.correlated(ctx), p.identity, body)
+	if !unanswered && !auth0.Unanswered(err) {
+		p.memory.answered = time.Now()
+	}
 	if err != nil {
 		return p.notCreated(err, unanswered)
 	}
@@ -203,6 +209,9 @@ func (p *pass) unansweredBefore(body grant.New) (bool, error) {
 func (p *pass) lateAnswers() time.Time {
 	if start := p.memories.start; p.memory.sentAt.Equal(start) {
 		return start // It left before this process: its connection is gone.
+	}
+	if p.memory.answered.After(p.memory.sentAt) {
+		return p.memory.answered
 	}
 	return p.memory.sentAt.Add(auth0.DefaultTimeout)
 }

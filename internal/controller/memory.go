@@ -24,6 +24,8 @@ type memory struct {
 	deletionSeen time.Time
 	// sentAt is when the create request left that status.sent tells of; the start of the process where it left earlier.
 	sentAt time.Time
+	// answered is when a create request was answered, with none before it unanswered: status.sent may not tell of it yet.
+	answered time.Time
 	// refusal is Auth0's last refusal of a write; nothing is sent again until it is over.
 	refusal *refusal
 	// dropped are scopes that Auth0 accepted and did not keep, at this generation.

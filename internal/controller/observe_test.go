@@ -175,7 +175,9 @@ var _ = Describe("Mode Suspend", func() {
 		remote := startTenant()
 		tenant := readyTenant(remote)
 		obj := available(grantFor(remote, tenant, "read:users"))
-		edit(obj, func(o *v1alpha1.ClientGrant) { o.Spec.Mode, o.Spec.Scopes = v1alpha1.ModeSuspend, []string{"write:users"} })
+		edit(obj, func(o *v1alpha1.ClientGrant) {
+			o.Spec.Mode, o.Spec.Scopes = v1alpha1.ModeSuspend, []string{"write:users"}
+		})
 		Eventually(conditionOf(obj)).Should(Equal("False Suspended"))
 		Expect(is(obj, v1alpha1.ConditionStalled)).To(BeFalse())
 		remote.ClearLog()

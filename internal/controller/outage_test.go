@@ -65,8 +65,10 @@ var _ = Describe("A deletion that cannot be made now", func() {
 	})
 
 	It("tells a DELETE that Auth0 refuses", func() {
-		fault := remote.Inject(sim.Fault{Method: http.MethodDelete, Times: -1, Status: http.StatusBadRequest,
-			Body: `{"statusCode":400,"message":"Not today"}`})
+		fault := remote.Inject(sim.Fault{
+			Method: http.MethodDelete, Times: -1, Status: http.StatusBadRequest,
+			Body: `{"statusCode":400,"message":"Not today"}`,
+		})
 		remove(obj)
 		expectWaiting("DeletionBlocked")
 		Expect(messageOf(obj)).To(ContainSubstring("Not today"))

@@ -145,12 +145,24 @@ var _ = Describe("What becomes of the grant of a deleted ClientGrant", func() {
 		})
 	}
 
-	It("waits while the Auth0Tenant is gone, and goes on when it is made again", func() {
-		free := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
-		stop()
+	// loseTenant takes the Auth0Tenant away, as force does.
+	loseTenant := func() {
+		GinkgoHelper()
 		remove(tenant)
-		Expect(k8s.Patch(ctx, tenant, free)).To(Succeed())
-		startOperator()
+		Expect(k8s.Patch(ctx, tenant, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
+	}
+
+	It("waits while the Auth0Tenant is gone until it is released", func() {
+		loseTenant()
+		remove(obj)
+		expectBlocked()
+		followAdvice(obj)
+		Eventually(gone(obj)).Should(BeTrue())
+		Expect(remote.Grants()).To(ConsistOf(held))
+	})
+
+	It("waits while the Auth0Tenant is gone, and goes on when it is made again", func() {
+		loseTenant()
 		remove(obj)
 		expectBlocked()
 		made := tenantFor(remote, tenant.Spec.Credentials.SecretRef.Name)
@@ -162,8 +174,7 @@ var _ = Describe("What becomes of the grant of a deleted ClientGrant", func() {
 
 	It("is not looked for in another tenant of the same name", func() {
 		stop()
-		remove(tenant)
-		Expect(k8s.Patch(ctx, tenant, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
+		loseTenant()
 		other := startTenant()
 		twin := other.AddGrant(sim.Grant{ClientID: held.ClientID, Audience: held.Audience, Scope: held.Scope})
 		made := tenantFor(other, create(secretFor(other)).Name)

@@ -75,13 +75,14 @@ func (p *pass) report() error {
 }
 
 // alsoRevoked says which grants enforcing would revoke because the spec names another one now; empty where none.
-func (p *pass) alsoRevoked() (text string) {
+func (p *pass) alsoRevoked() string {
+	var text strings.Builder
 	for _, record := range []*v1alpha1.OwnershipRecord{p.record(), p.obj.Status.Replaces} {
 		if identity, ok := identityOf(record); ok && identity != p.identity && mayHaveMade(record) {
-			text += ", and revoke the " + identity.String()
+			text.WriteString(", and revoke the " + identity.String())
 		}
 	}
-	return text
+	return text.String()
 }
 
 // tell writes what the tenant holds to the status: the number of scopes, and what the spec leaves alone although it

@@ -41,9 +41,10 @@ var _ = Describe("Deleting a ClientGrant", func() {
 	It("takes no 204 for an answer while the grant is there", func() {
 		obj := available(grantFor(remote, tenant, "read:users"))
 		var deletions atomic.Int32
+		named := obj.DeepCopy() // The simulator calls from its own goroutines.
 		onRequest(remote, func(r *http.Request) {
 			if r.Method == http.MethodDelete && deletions.Add(1) <= 2 {
-				again(remote, *remoteOf(remote, obj)) // Right before the request takes effect.
+				again(remote, *remoteOf(remote, named)) // Right before the request takes effect.
 			}
 		})
 		remove(obj)

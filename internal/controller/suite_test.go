@@ -19,7 +19,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -97,7 +96,7 @@ func startOperator() {
 	mgr, err := ctrl.NewManager(restCfg, ctrl.Options{
 		Scheme: controller.NewScheme(), Metrics: metricsserver.Options{BindAddress: "0"},
 		Cache:      controller.CacheOptions([]string{namespace}),
-		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(controller.SetUp(mgr, controller.Settings{

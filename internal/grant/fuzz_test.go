@@ -25,7 +25,7 @@ func FuzzDiff(f *testing.F) {
 			return
 		}
 		desired = oneOfScopes(desired)
-		if !held.Equal(held) {
+		if same := held; !held.Equal(same) {
 			t.Fatalf("%+v does not equal itself", held)
 		}
 		change := grant.Diff(desired, held)

@@ -28,7 +28,8 @@ func TestNewGrant_IsSentAs(t *testing.T) {
 		},
 		"no scopes as an empty list": {app, scopes(), `{"client_id":"app","audience":"https://api.example.com/","scope":[]}`},
 		"all scopes without a list": {
-			app, grant.Fields{AllowAllScopes: new(true)},
+			app,
+			grant.Fields{AllowAllScopes: new(true)},
 			`{"client_id":"app","audience":"https://api.example.com/","allow_all_scopes":true}`,
 		},
 		"another subject type": {
@@ -39,7 +40,8 @@ func TestNewGrant_IsSentAs(t *testing.T) {
 			group, scopes("a"), `{"default_for":"third_party_clients","audience":"https://api.example.com/","scope":["a"]}`,
 		},
 		"closed values, which are not absent ones": {
-			app, grant.Fields{
+			app,
+			grant.Fields{
 				Scope: []string{}, OrganizationUsage: new("deny"), AllowAnyOrganization: new(false),
 				AuthorizationDetailsTypes: []string{}, AllowAllScopes: new(false),
 			},

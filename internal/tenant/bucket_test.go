@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -75,7 +76,7 @@ func TestBucket_HoldsItsSizeAfterAQuietTimeAndNoMore(t *testing.T) {
 		bucket := tenant.NewBucket(60, 5)
 		advance(time.Hour)
 		for n := range 5 {
-			if wait := bucket.Take(fmt.Sprint(n)); wait != 0 {
+			if wait := bucket.Take(strconv.Itoa(n)); wait != 0 {
 				t.Fatalf("token %d only after %s", n, wait)
 			}
 		}
@@ -131,7 +132,7 @@ func TestBucket_AfterAStopNobodyComesInGreaterNumberThanItsSize(t *testing.T) {
 			if n == 20 {
 				bucket.Stop(time.Now().Add(time.Minute))
 			}
-			want = append(want, fmt.Sprint(n))
+			want = append(want, strconv.Itoa(n))
 			go g.fetch(bucket, want[n], 0)
 			synctest.Wait()
 		}
@@ -237,7 +238,7 @@ func TestBucket_NeverGivesMoreThanSizeAndRate(t *testing.T) {
 			bucket := tenant.NewBucket(perMinute, burst)
 			for n := range callers {
 				late := time.Duration(max(random.IntN(7000)-2000, 0)) * time.Millisecond
-				go g.fetch(bucket, fmt.Sprint(n), late)
+				go g.fetch(bucket, strconv.Itoa(n), late)
 				advance(time.Duration(random.IntN(3000)) * time.Millisecond)
 				if n < len(stops) {
 					length := time.Duration(stops[n]) * time.Second

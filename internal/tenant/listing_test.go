@@ -98,6 +98,18 @@ func TestListing_OfALongListIsGivenUpForFewClientsAndNotTriedAgain(t *testing.T)
 	}, pages(1), fill(20))
 }
 
+func TestListing_ForWhoeverWaitsLooksUpNobodyElse(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.track(clients(0, 4)...) // No refresh of these is due.
+		w.observe(t, identity("app"), time.Time{})
+		advance(interval / 2)
+		got := slices.DeleteFunc(w.reads(), func(read string) bool { return read == "list" || read == "list on" })
+		if !slices.Equal(got, []string{"app"}) {
+			t.Errorf("looked %q up", got)
+		}
+	}, pages(1), fill(20))
+}
+
 func TestListing_TellsNothingAboutWhatCameToBeTrackedInItsMiddle(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.AddGrant(sim.Grant{ID: "cgr_0000000000000000", ClientID: "first", Audience: "https://api/"})

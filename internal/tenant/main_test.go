@@ -62,7 +62,7 @@ func overTLS(t *testing.T, prepare ...func(*world)) *world {
 func inBubble(t *testing.T, test func(t *testing.T, w *world), prepare ...func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		server := sim.New(sim.Options{Domain: host})
+		server := sim.New(sim.Options{Domain: host, Settings: sim.Settings{Latency: time.Millisecond}})
 		t.Cleanup(server.Close)
 		w := open(t, &world{Server: server, transport: inMemory{server}}, prepare...)
 		synctest.Wait() // The first refresh finds nothing tracked.

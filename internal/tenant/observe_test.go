@@ -76,7 +76,7 @@ func TestObserve_WaitsForATimeThatIsStillToCome(t *testing.T) {
 		w.pending(t, identity("app"), at)
 		advance(29 * time.Second)
 		w.wantReads(t)
-		advance(time.Second + time.Millisecond)
+		advance(time.Second + 10*time.Millisecond)
 		w.wantReads(t, "list")
 		if w.woken.of(key("app")) != 1 {
 			t.Error("it was not woken once")

@@ -1,8 +1,8 @@
 package tenant
 
 import (
-	"fmt"
 	"maps"
+	"strconv"
 	"testing"
 	"time"
 
@@ -84,7 +84,7 @@ func (m *modelled) look(t *rapid.T) {
 	found := map[grant.Identity]grant.Grant{}
 	for range rapid.IntRange(0, 2).Draw(t, "found") {
 		identity := drawIdentity(t)
-		found[identity] = grant.Grant{ID: fmt.Sprint(rapid.IntRange(0, 2).Draw(t, "id")), ClientID: identity.ClientID, Audience: identity.Audience}
+		found[identity] = grant.Grant{ID: strconv.Itoa(rapid.IntRange(0, 2).Draw(t, "id")), ClientID: identity.ClientID, Audience: identity.Audience}
 	}
 	before, changed := maps.Clone(m.seen), map[Key]struct{}{}
 	m.merge(m.holders[holder], found, began, changed)

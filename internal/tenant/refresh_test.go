@@ -3,6 +3,7 @@ package tenant_test
 import (
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,10 +52,10 @@ func TestRefresh_WakesOnlyThoseToWhomSomethingChanged(t *testing.T) {
 func TestRefresh_ComesOnceInAnInterval(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.track("app")
-		advance(interval)
+		advance(interval + time.Second)
 		w.wantReads(t, "list")
 		verified := w.session.Health().Verified
-		advance(interval - time.Second)
+		advance(interval - 2*time.Second)
 		w.wantReads(t, "list")
 		advance(2 * time.Second)
 		w.wantReads(t, "list", "list")
@@ -116,6 +117,34 @@ func TestRefresh_ThatIsAskedForBeginsAfterwards(t *testing.T) {
 			t.Errorf("saw %+v, error %v", seen, err)
 		}
 	}, pages(10), fill(51))
+}
+
+func TestRefresh_ThatIsAskedForDoesNotWaitForTheNextRetry(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		outage := w.Inject(sim.Fault{Method: http.MethodGet, Route: "/client-grants", Times: -1, Status: http.StatusBadGateway})
+		w.pending(t, app, time.Time{})
+		advance(10 * time.Minute)
+		outage.Remove()
+		w.session.Refresh()
+		advance(10 * time.Millisecond)
+		if health := w.session.Health(); health.Err != nil {
+			t.Errorf("health %+v", health)
+		}
+		w.observe(t, app, time.Time{})
+	})
+}
+
+// A refresh may be asked for at any moment of the one under way, over and over.
+func TestRefresh_MayBeAskedForAtAnyMoment(t *testing.T) {
+	w := overTLS(t, pages(5), fill(20))
+	var reads atomic.Int64
+	w.OnRequest(func(*http.Request) { reads.Add(1) })
+	w.track(clients(0, 20)...)
+	for reads.Load() < 100 {
+		w.session.Refresh()
+	}
+	w.pending(t, identity("other-000"), time.Now())
+	w.observe(t, identity("other-000"), time.Time{})
 }
 
 func TestDormant_OnlyAnswersWhatIsAsked(t *testing.T) {

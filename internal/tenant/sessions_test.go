@@ -74,11 +74,16 @@ func TestSessions_HoldsOneSessionForEachAuth0Tenant(t *testing.T) {
 		if got := r.Get(key("other"), "uid of main"); got != nil {
 			t.Error("another Auth0Tenant has its session")
 		}
+		_, _ = opened.Observe(key("app"), app, time.Now().Add(time.Minute))
 		again := r.open(t, "main", limit, func(c *tenant.Config) { c.Name = "new uid" })
 		if got := r.Get(key("main"), "new uid"); got != again || r.Get(key("main"), "uid of main") != nil {
 			t.Error("the new one did not take the place of the former")
 		}
-		opened.Close() // It is closed already; once more does no harm.
+		advance(interval / 2)
+		if got := r.world.Requests("", ""); got != 0 {
+			t.Error("the former still works")
+		}
+		opened.Close() // Once more does no harm.
 		r.Close(key("main"))
 		r.Close(key("main"))
 		if got := r.Get(key("main"), "new uid"); got != nil {

@@ -18,12 +18,8 @@ import (
 	"github.com/clientgrants/clientgrant-operator/test/process/harness"
 )
 
-// leaseName is the lease of the leader election, and leaseDuration how long after its last renewal another process may
-// take it.
-const (
-	leaseName     = "clientgrant-operator"
-	leaseDuration = 15 * time.Second
-)
+// leaseName is the lease of the leader election. Another process may take it 15 s after its last renewal.
+const leaseName = "clientgrant-operator"
 
 func TestLeaderElection(t *testing.T) {
 	t.Parallel()
@@ -40,16 +36,14 @@ func checkTerminated(t *testing.T) {
 	w.create()
 	w.Eventually(hanging.Hits).Should(Equal(1))
 
-	began := time.Now()
 	leader.Signal(syscall.SIGTERM)
 	w.Eventually(leader.Done()).WithTimeout(10 * time.Second).Should(BeClosed())
 	w.Expect(leader.ExitCode()).To(BeZero())
-	w.Expect(w.holder()).To(BeEmpty())
+	w.Expect(w.holder()).To(BeEmpty(), "the lease must be given back: else the next one waits until it has run out")
 	hanging.Remove()
 
 	w.startLeader()
 	w.holds(audience, "read:users", "write:users")
-	w.Expect(time.Since(began)).To(BeNumerically("<", leaseDuration), "the lease was not handed over")
 }
 
 func checkKilledLeader(t *testing.T) {

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,7 +62,18 @@ func run(m *testing.M) (code int, err error) {
 		}
 		defer func() { err = errors.Join(err, (*cluster).Stop()) }()
 	}
+	go stopWhenInterrupted()
 	return m.Run(), nil
+}
+
+// stopWhenInterrupted leaves nothing running after Ctrl-C: the programs are in process groups of their own.
+func stopWhenInterrupted() {
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	<-interrupted
+	harness.KillAll()
+	fmt.Fprintln(os.Stderr, errors.Join(errors.New("interrupted"), crashes.Stop(), leaders.Stop()))
+	os.Exit(1)
 }
 
 // build builds the manager as the suites are built, with or without the race detector: that shares what was compiled.

@@ -8,6 +8,9 @@ import (
 
 	. "github.com/onsi/gomega"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -36,7 +39,14 @@ func TestServiceAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
 		{everywhere, v1alpha1.GroupVersion.Group, "clientgrants", "get list watch patch", true},
 		{everywhere, v1alpha1.GroupVersion.Group, "clientgrants", "create delete deletecollection", false},
 		{everywhere, v1alpha1.GroupVersion.Group, "auth0tenants", "create delete deletecollection", false},
+		{everywhere, v1alpha1.GroupVersion.Group, "clientgrants/status", "patch", true},
+		{everywhere, v1alpha1.GroupVersion.Group, "auth0tenants", "get list watch patch", true},
+		{everywhere, v1alpha1.GroupVersion.Group, "auth0tenants/status", "patch", true},
+		{everywhere, "events.k8s.io", "events", "create patch", true},
+		{everywhere, "", "configmaps", "get list watch", true},
 		{everywhere, "", "configmaps", "create update patch delete", false},
+		{everywhere, "", "namespaces", "get", true},
+		{everywhere, "", "namespaces", "create update patch delete", false},
 		{own, "coordination.k8s.io", "leases", "get create update", true},
 		{"default", "coordination.k8s.io", "leases", "get create update", false},
 		{everywhere, "", "serviceaccounts/token", "create", false},
@@ -71,4 +81,59 @@ func TestOperatorAnswersItsProbes(t *testing.T) {
 			return answer.StatusCode, answer.Body.Close()
 		}).Should(Equal(http.StatusOK))
 	}
+}
+
+// TestShippedRBACSuffices takes the operator through what the other tests leave out; world.end looks for refusals.
+func TestShippedRBACSuffices(t *testing.T) {
+	w := newWorld(t, crashes)
+	w.start("--leader-elect")
+	w.ready(w.tenant)
+	clients := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: harness.Namespace, Name: "clients"}, Data: map[string]string{"billing": application},
+	}
+	w.Expect(w.k8s.Create(ctx, clients)).To(Succeed())
+	t.Cleanup(func() { w.Expect(w.k8s.Delete(ctx, clients)).To(Succeed()) })
+	w.grant.Spec.ClientRef = v1alpha1.ClientReference{
+		ConfigMapKeyRef: &v1alpha1.ConfigMapKeyReference{Name: clients.Name, Key: "billing"},
+	}
+	w.createReady()
+	w.holds(audience, "read:users", "write:users")
+
+	w.edit(func(spec *v1alpha1.ClientGrantSpec) { spec.DeletionPolicy = v1alpha1.DeletionPolicyOrphan })
+	w.Expect(w.k8s.Delete(ctx, w.grant)).To(Succeed())
+	w.Eventually(w.gone).Should(BeTrue())
+	w.Expect(w.own()).To(HaveLen(1))
+	w.Eventually(func() []string { return w.eventsOf(w.tenant) }).Should(ContainElement(v1alpha1.EventGrantLeft))
+
+	w.Expect(w.k8s.Delete(ctx, w.tenant)).To(Succeed())
+	w.Eventually(func() error { return w.k8s.Get(ctx, client.ObjectKeyFromObject(w.tenant), w.tenant) }).ShouldNot(Succeed())
+}
+
+func TestMissingRoleIsTheTroubleOfOneTenant(t *testing.T) {
+	w := newWorld(t, crashes)
+	w.refusals = true
+	elsewhere := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "elsewhere"}}
+	w.Expect(w.k8s.Create(ctx, elsewhere)).To(Succeed())
+	other := w.tenant.DeepCopy()
+	other.ObjectMeta = metav1.ObjectMeta{Namespace: elsewhere.Name, Name: w.tenant.Name}
+	w.Expect(w.k8s.Create(ctx, other)).To(Succeed())
+	w.later = append(w.later, other)
+
+	operator := w.start("--tenant-namespaces=" + harness.Namespace + "," + elsewhere.Name)
+	w.ready(w.tenant)
+	w.createReady()
+	w.Eventually(func() string { return w.condition(other) }).Should(Equal("False SecretForbidden"))
+	w.Expect(operator.Done()).NotTo(BeClosed())
+}
+
+// eventsOf are the reasons of the events about an object.
+func (w *world) eventsOf(object client.Object) []string {
+	list, reasons := &eventsv1.EventList{}, []string{}
+	w.Expect(w.k8s.List(ctx, list)).To(Succeed())
+	for _, event := range list.Items {
+		if event.Regarding.UID == object.GetUID() {
+			reasons = append(reasons, event.Reason)
+		}
+	}
+	return reasons
 }

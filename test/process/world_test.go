@@ -37,6 +37,10 @@ type world struct {
 	grant    *v1alpha1.ClientGrant
 	foreign  map[string]string
 	replicas []*replica
+	// refusals says that the API server is meant to refuse something.
+	refusals bool
+	// later are further objects that the test leaves to be removed.
+	later []client.Object
 }
 
 // replica is one process of the operator, behind a gate of its own to the API server.
@@ -112,7 +116,7 @@ func (w *world) end() {
 	if w.t.Failed() {
 		w.t.Log(told)
 	}
-	for _, object := range []client.Object{w.grant, w.tenant, w.secret} {
+	for _, object := range append(w.later, w.grant, w.tenant, w.secret) {
 		w.Expect(client.IgnoreNotFound(w.k8s.Patch(ctx, object, client.RawPatch("application/merge-patch+json",
 			[]byte(`{"metadata":{"finalizers":null}}`))))).To(Succeed())
 		w.Expect(client.IgnoreNotFound(w.k8s.Delete(ctx, object))).To(Succeed())

@@ -16,6 +16,16 @@ type Program struct {
 	done    chan struct{}
 }
 
+// running are all programs that have not ended.
+var running sync.Map
+
+// KillAll ends every program that was started here by SIGKILL: for a process that has to end itself at once.
+func KillAll() {
+	for program := range running.Range {
+		program.(*Program).Kill()
+	}
+}
+
 // outputWithin is how long the output of a program that has ended may be kept open by what it started itself.
 const outputWithin = 5 * time.Second
 
@@ -31,8 +41,10 @@ func Start(path string, args, environment []string, copies ...io.Writer) (*Progr
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
+	running.Store(p, nil)
 	go func() {
 		defer close(p.done)
+		defer running.Delete(p)
 		_ = p.command.Wait() // ExitCode tells.
 	}()
 	return p, nil

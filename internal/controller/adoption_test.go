@@ -181,9 +181,10 @@ var _ = Describe("A create request that is answered 409", func() {
 	// beforePost has somebody else make the grant between the operator's look and its POST.
 	beforePost := func(remote *sim.Running, obj *v1alpha1.ClientGrant, scopes ...string) {
 		obj = obj.DeepCopy() // The simulator calls from its own goroutines.
+		wanted := obj.DeepCopy()
 		onRequest(remote, func(r *http.Request) {
-			if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, routeGrants) && remoteOf(remote, obj) == nil {
-				foreign(remote, obj, scopes...)
+			if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, routeGrants) && remoteOf(remote, wanted) == nil {
+				foreign(remote, wanted, scopes...)
 			}
 		})
 	}

@@ -22,6 +22,8 @@ type claims struct {
 	asking map[grant.Identity]map[types.NamespacedName]struct{}
 	byKey  map[types.NamespacedName]grant.Identity
 	tenant map[types.NamespacedName]types.NamespacedName
+	// recorded are the identities that the key's records stood in the way of.
+	recorded map[types.NamespacedName][]grant.Identity
 }
 
 func newClaims() *claims {
@@ -29,7 +31,7 @@ func newClaims() *claims {
 		holder: map[grant.Identity]types.NamespacedName{},
 		asking: map[grant.Identity]map[types.NamespacedName]struct{}{},
 		byKey:  map[types.NamespacedName]grant.Identity{},
-		tenant: map[types.NamespacedName]types.NamespacedName{},
+		tenant: map[types.NamespacedName]types.NamespacedName{}, recorded: map[types.NamespacedName][]grant.Identity{},
 	}
 }
 
@@ -60,6 +62,12 @@ func (c *claims) hold(key types.NamespacedName, identity grant.Identity) types.N
 	return holder
 }
 
+func (c *claims) holds(key types.NamespacedName, identity grant.Identity) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.holder[identity] == key
+}
+
 // yield gives up what key holds, but goes on asking for it. Who waited for that is returned.
 func (c *claims) yield(key types.NamespacedName, identity grant.Identity) (waiting []types.NamespacedName) {
 	c.mu.Lock()
@@ -72,9 +80,12 @@ func (c *claims) yield(key types.NamespacedName, identity grant.Identity) (waiti
 }
 
 // refersTo notes the Auth0Tenant of a ClientGrant.
-func (c *claims) refersTo(key, tenant types.NamespacedName) {
+func (c *claims) refersTo(key, tenant types.NamespacedName, recorded []grant.Identity) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.recorded[key] = recorded; len(recorded) == 0 {
+		delete(c.recorded, key)
+	}
 	c.tenant[key] = tenant
 }
 
@@ -82,12 +93,17 @@ func (c *claims) refersTo(key, tenant types.NamespacedName) {
 func (c *claims) release(key types.NamespacedName) []types.NamespacedName {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var woken []types.NamespacedName
+	for _, identity := range c.recorded[key] {
+		woken = slices.AppendSeq(woken, maps.Keys(c.asking[identity]))
+	}
+	delete(c.recorded, key)
 	identity, ok := c.byKey[key]
 	if !ok {
-		return c.losers() // What it stood in the way of is not known.
+		return append(woken, c.losers()...) // What else it stood in the way of is not known.
 	}
 	delete(c.byKey, key)
-	return c.drop(key, identity)
+	return append(woken, c.drop(key, identity)...)
 }
 
 // losers returns who asks for an identity without holding it.
@@ -182,7 +198,28 @@ func (p *pass) lost(ctx context.Context, owner *v1alpha1.ClientGrant) error {
 	if err != nil || live.ResourceVersion != owner.ResourceVersion {
 		return errStale
 	}
+	if err := p.giveWay(ctx); err != nil {
+		return err
+	}
 	return p.conflict(client.ObjectKeyFromObject(owner))
+}
+
+// giveWay gives up the claim that an earlier pass holds, unless the record that it wrote is not in the cache yet: two
+// objects that each take the other for the owner would wait for good.
+func (p *pass) giveWay(ctx context.Context) error {
+	if !p.claims.holds(p.key, p.identity) {
+		return nil
+	}
+	live := &v1alpha1.ClientGrant{}
+	if err := p.Live.Get(ctx, p.key, live); client.IgnoreNotFound(err) != nil {
+		return err
+	} else if err == nil && live.UID == p.stored.UID && live.ResourceVersion != p.stored.ResourceVersion {
+		return errStale
+	}
+	for _, waiting := range p.claims.yield(p.key, p.identity) {
+		p.Queue.Add(waiting)
+	}
+	return nil
 }
 
 // conflict says who owns the grant. Of another namespace no more is told than that the grant is not to be had.

@@ -84,7 +84,10 @@ func (r *ClientGrantReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	r.claims.refersTo(req.NamespacedName, tenantKey(obj))
+	if r.memories.isAnother(req.NamespacedName, obj.UID) {
+		r.forget(req.NamespacedName) // Deleted and made again before anybody looked.
+	}
+	r.claims.refersTo(req.NamespacedName, tenantKey(obj), recordedBy(obj))
 	p := &pass{
 		ClientGrantReconciler: r, log: ctrl.LoggerFrom(ctx), key: req.NamespacedName,
 		obj: obj.DeepCopy(), stored: obj, memory: r.memories.of(req.NamespacedName, obj),

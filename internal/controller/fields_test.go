@@ -177,4 +177,29 @@ var _ = Describe("Scopes that Auth0 drops", func() {
 		Expect(sent(remote, "")).To(BeEmpty())
 		Expect(is(obj, v1alpha1.ConditionStalled)).To(BeFalse())
 	})
+
+	It("are sent once per resync at most, where the answer to the write still shows them", func() {
+		remote := startTenant(func(o *sim.Options) {
+			o.Settings.DropScopes, o.Settings.EchoDroppedScopes = []string{"write:users"}, true
+		})
+		tenant := readyTenant(remote)
+		available(grantFor(remote, tenant, "read:users", "write:users"))
+		for range 5 {
+			resync(tenant)
+		}
+		Consistently(func() int { return len(bodies(remote, http.MethodPatch)) }).Should(BeNumerically("<=", 5))
+	})
+
+	It("are not taken for those that somebody takes away, which are given back each time", func() {
+		remote := startTenant()
+		tenant := readyTenant(remote)
+		obj := available(grantFor(remote, tenant, "read:users", "write:users"))
+		for range 2 {
+			resync(tenant)
+			remote.EditGrant(obj.Status.GrantID, func(g *sim.Grant) { g.Scope = []string{"read:users"} })
+			resync(tenant)
+			Eventually(func() []string { return remoteOf(remote, obj).Scope }).Should(HaveLen(2))
+		}
+		Expect(conditionOf(obj)()).To(Equal("True Available"))
+	})
 })

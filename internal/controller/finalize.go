@@ -151,7 +151,7 @@ func (p *pass) revoke(ctx context.Context, record *v1alpha1.OwnershipRecord, sin
 		return nil
 	}
 	if record.Sent != "" {
-		if late := p.lateAnswers(); late.After(since) {
+		if late := p.lateAnswers(identity); late.After(since) {
 			since = late
 		}
 	}
@@ -159,7 +159,7 @@ func (p *pass) revoke(ctx context.Context, record *v1alpha1.OwnershipRecord, sin
 	if err != nil || seen.Grant == nil {
 		return err
 	}
-	if record.GrantID == "" && !seen.Grant.MadeFrom(record.Sent) && !p.mayAdopt() {
+	if record.GrantID == "" && !seen.Grant.MadeFrom(record.Sent) && seen.Grant.ID != p.memory.made && !p.mayAdopt() {
 		return p.notOurs(identity, record) // What is there is somebody else's.
 	}
 	if seen.Grant.IsSystem {
@@ -171,7 +171,11 @@ func (p *pass) revoke(ctx context.Context, record *v1alpha1.OwnershipRecord, sin
 	if err := p.session.Ready(tenant.Key(p.key)); err != nil {
 		return err
 	}
-	if err := p.unchanged(ctx); err != nil {
+	check := p.unchanged
+	if why == causeReplacement {
+		check = p.current // Who the spec names decides that this grant is not wanted any more.
+	}
+	if err := check(ctx); err != nil {
 		return err
 	}
 	p.audit("Deleting a grant", why, identity, seen.Grant.ID, grant.Difference{Removed: seen.Grant.Scope})

@@ -15,7 +15,8 @@ import (
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
 )
 
-// during runs what once, while the tenant is about to answer the first request with that method.
+// during runs what once, while the tenant is about to answer the first request with that method. It runs beside the
+// test, and has to work on copies of the test's objects.
 func during(remote *sim.Running, method string, what func()) {
 	var once sync.Once
 	onRequest(remote, func(r *http.Request) {
@@ -33,14 +34,17 @@ var _ = Describe("Nothing is written on old knowledge", func() {
 		remote *sim.Running
 		tenant *v1alpha1.Auth0Tenant
 		obj    *v1alpha1.ClientGrant
+		same   *v1alpha1.ClientGrant // for what happens beside the test
 	)
 	BeforeEach(func() {
 		remote = startTenant()
 		tenant = readyTenant(remote)
 		obj = grantFor(remote, tenant, "read:users")
+		same = obj.DeepCopy()
 	})
 
 	It("when the Auth0Tenant is set to Observe while the operator looks", func() {
+		tenant := tenant.DeepCopy()
 		during(remote, http.MethodGet, func() {
 			edit(tenant, func(t *v1alpha1.Auth0Tenant) { t.Spec.Mode = v1alpha1.ModeObserve })
 		})
@@ -51,7 +55,7 @@ var _ = Describe("Nothing is written on old knowledge", func() {
 
 	It("when the ClientGrant is suspended while the operator looks", func() {
 		during(remote, http.MethodGet, func() {
-			edit(obj.DeepCopy(), func(o *v1alpha1.ClientGrant) { o.Spec.Mode = v1alpha1.ModeSuspend })
+			edit(same, func(o *v1alpha1.ClientGrant) { o.Spec.Mode = v1alpha1.ModeSuspend })
 		})
 		create(obj)
 		Eventually(conditionOf(obj)).Should(Equal("False Suspended"))
@@ -59,7 +63,7 @@ var _ = Describe("Nothing is written on old knowledge", func() {
 	})
 
 	It("when the ClientGrant is deleted while the operator looks", func() {
-		during(remote, http.MethodGet, func() { remove(obj.DeepCopy()) })
+		during(remote, http.MethodGet, func() { remove(same) })
 		create(obj)
 		Eventually(gone(obj)).Should(BeTrue())
 		expectOnlyReads(remote)
@@ -80,7 +84,7 @@ var _ = Describe("Nothing is written on old knowledge", func() {
 
 	It("when the spec is edited while a request is under way: the last one counts", func() {
 		during(remote, http.MethodPost, func() {
-			edit(obj.DeepCopy(), func(o *v1alpha1.ClientGrant) { o.Spec.Scopes = []string{"write:users"} })
+			edit(same, func(o *v1alpha1.ClientGrant) { o.Spec.Scopes = []string{"write:users"} })
 		})
 		create(obj)
 		Eventually(func() []string {
@@ -95,7 +99,7 @@ var _ = Describe("Nothing is written on old knowledge", func() {
 	})
 
 	It("when the ClientGrant is deleted while its POST is under way: the grant is revoked at once", func() {
-		during(remote, http.MethodPost, func() { remove(obj.DeepCopy()) })
+		during(remote, http.MethodPost, func() { remove(same) })
 		create(obj)
 		Eventually(gone(obj)).Should(BeTrue())
 		Expect(remote.GrantCount()).To(BeZero())
@@ -105,7 +109,7 @@ var _ = Describe("Nothing is written on old knowledge", func() {
 	It("when somebody else writes the object while its POST is under way: no second grant", func() {
 		obj.Spec.AdoptionPolicy = v1alpha1.AdoptionPolicyRefuse
 		during(remote, http.MethodPost, func() {
-			edit(obj.DeepCopy(), func(o *v1alpha1.ClientGrant) { o.Labels = map[string]string{"team": "billing"} })
+			edit(same, func(o *v1alpha1.ClientGrant) { o.Labels = map[string]string{"team": "billing"} })
 		})
 		available(obj)
 		Expect(obj.Labels).To(HaveKey("team"))

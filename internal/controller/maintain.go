@@ -100,7 +100,7 @@ func (p *pass) takeOver(ctx context.Context, held grant.Grant) error {
 	case acted && record.GrantID != "":
 		p.record().GrantID = held.ID
 		return nil
-	case acted && held.MadeFrom(record.Sent):
+	case acted && (held.MadeFrom(record.Sent) || held.ID == p.memory.made):
 		p.record().GrantID, p.record().Sent = held.ID, ""
 		p.created = fmt.Sprintf("Created grant %s; the answer to the request had been lost.", held.ID)
 		return nil
@@ -175,12 +175,13 @@ func (p *pass) create(ctx context.Context) error {
 	p.audit("Creating a grant", p.cause(), p.identity, "", grant.Difference{Added: body.Scope})
 	p.memory.sentAt = time.Now()
 	held, err := p.session.Create(p.correlated(ctx), p.identity, body)
-	if !unanswered && !auth0.Unanswered(err) {
-		p.memory.answered = time.Now()
+	if !unanswered && !auth0.Unanswered(err) && !errors.Is(err, tenant.ErrOtherGrant) {
+		p.memory.answered, p.memory.answeredFor = time.Now(), p.identity
 	}
 	if err != nil {
 		return p.notCreated(err, unanswered)
 	}
+	p.memory.made = held.ID
 	p.record().GrantID, p.record().Sent = held.ID, ""
 	p.memory.refusal = nil
 	p.created = fmt.Sprintf("Created grant %s.", held.ID)
@@ -198,7 +199,7 @@ func (p *pass) unansweredBefore(body grant.New) (bool, error) {
 	if p.record().Sent == body.Hash() {
 		return true, nil
 	}
-	seen, err := p.observe(p.identity, p.lateAnswers())
+	seen, err := p.observe(p.identity, p.lateAnswers(p.identity))
 	if err == nil && seen.Grant != nil {
 		err = errStale
 	}
@@ -206,11 +207,11 @@ func (p *pass) unansweredBefore(body grant.New) (bool, error) {
 }
 
 // lateAnswers is when an unanswered create request has had its time: what the server does later than that is beyond us.
-func (p *pass) lateAnswers() time.Time {
+func (p *pass) lateAnswers(identity grant.Identity) time.Time {
 	if start := p.memories.start; p.memory.sentAt.Equal(start) {
 		return start // It left before this process: its connection is gone.
 	}
-	if p.memory.answered.After(p.memory.sentAt) {
+	if p.memory.answeredFor == identity && p.memory.answered.After(p.memory.sentAt) {
 		return p.memory.answered
 	}
 	return p.memory.sentAt.Add(auth0.DefaultTimeout)
@@ -218,7 +219,7 @@ func (p *pass) lateAnswers() time.Time {
 
 // notCreated sorts out what a create request that did not succeed leaves behind.
 func (p *pass) notCreated(err error, unanswered bool) error {
-	if !auth0.Unanswered(err) && !unanswered {
+	if !auth0.Unanswered(err) && !errors.Is(err, tenant.ErrOtherGrant) && !unanswered {
 		p.record().Sent = ""
 	}
 	if auth0.IsConflict(err) && p.memory.refusal == nil {
@@ -299,7 +300,7 @@ func (p *pass) kept(held grant.Grant) grant.Fields {
 	if p.memory.droppedBefore {
 		p.memory.dropped, p.memory.droppedBefore = grant.Missing(fields, held), false
 	}
-	fields.Scope = grant.Without(fields.Scope, p.memory.dropped)
+	fields.Scope = grant.Without(fields.Scope, grant.Without(p.memory.dropped, held.Scope))
 	return fields
 }
 

@@ -24,8 +24,12 @@ type memory struct {
 	deletionSeen time.Time
 	// sentAt is when the create request left that status.sent tells of; the start of the process where it left earlier.
 	sentAt time.Time
-	// answered is when a create request was answered, with none before it unanswered: status.sent may not tell of it yet.
-	answered time.Time
+	// made is the ID of the grant that the last create request was answered with, until a status tells it.
+	made string
+	// answered is when a create request was answered, with none before it unanswered: status.sent may not tell of it yet;
+	// answeredFor is which grant it was for.
+	answered    time.Time
+	answeredFor grant.Identity
 	// refusal is Auth0's last refusal of a write; nothing is sent again until it is over.
 	refusal *refusal
 	// dropped are scopes that Auth0 accepted and did not keep, at this generation.
@@ -93,6 +97,14 @@ func newMemory(obj *v1alpha1.ClientGrant, start time.Time) *memory {
 		request:       obj.Status.LastHandledReconcileAt,
 		droppedBefore: ready != nil && ready.Reason == v1alpha1.ReasonScopesDropped && ready.ObservedGeneration == obj.Generation,
 	}
+}
+
+// isAnother says whether what is remembered under the name is of an object that is gone.
+func (m *memories) isAnother(key types.NamespacedName, uid types.UID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	memory := m.byKey[key]
+	return memory != nil && memory.uid != uid
 }
 
 func (m *memories) forget(key types.NamespacedName) {

@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
@@ -22,6 +23,23 @@ func followAdvice(obj *v1alpha1.ClientGrant) {
 	Expect(command).To(HaveLen(4), "no command in %q", messageOf(obj))
 	Expect(command[1:3]).To(Equal([]string{obj.Namespace, obj.Name}))
 	Expect(k8s.Patch(ctx, obj, client.RawPatch("application/merge-patch+json", []byte(command[3])))).To(Succeed())
+}
+
+// countLeft is the metric of grants that an Auth0Tenant's ClientGrants have left behind.
+func countLeft(tenant *v1alpha1.Auth0Tenant) (count float64) {
+	GinkgoHelper()
+	families, err := metrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				if family.GetName() == "clientgrant_grants_left_total" && label.GetName() == "tenant" && label.GetValue() == tenant.Name {
+					count += metric.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return count
 }
 
 var _ = Describe("What becomes of the grant of a deleted ClientGrant", func() {
@@ -53,12 +71,14 @@ var _ = Describe("What becomes of the grant of a deleted ClientGrant", func() {
 		Expect(remote.Grants()).To(ConsistOf(held))
 		Expect(sent(remote, "")).To(BeEmpty())
 		Eventually(eventsOf(tenant)).Should(ConsistOf(v1alpha1.EventGrantLeft))
+		Expect(countLeft(tenant)).To(BeEquivalentTo(1))
 	}
 	expectRevoked := func() {
 		GinkgoHelper()
 		Eventually(gone(obj)).Should(BeTrue())
 		Expect(remote.GrantCount()).To(BeZero())
 		Expect(eventsOf(tenant)()).To(BeEmpty())
+		Expect(countLeft(tenant)).To(BeZero())
 	}
 	expectBlocked := func() {
 		GinkgoHelper()

@@ -20,10 +20,9 @@ func (p *pass) replace(ctx context.Context) error {
 	}
 	replaced, open := identityOf(p.obj.Status.Replaces)
 	switch {
-	case !open && mayHaveMade(p.record()):
-		return nil // The record moves to replaces together with the new one.
 	case !open:
-		*p.record() = v1alpha1.OwnershipRecord{}
+		// The next record takes this one's place; one that may have made something moves to replaces with the same
+		// write. Until then it stays: a finalizer without a record would pass for a restore.
 		return nil
 	case !mayHaveMade(p.record()):
 		*p.record(), p.obj.Status.Replaces = *p.obj.Status.Replaces, nil

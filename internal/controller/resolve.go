@@ -3,8 +3,10 @@ package controller
 import (
 	"context"
 	"regexp"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -149,7 +151,9 @@ func (p *pass) unchanged(ctx context.Context) error {
 	}
 	if live.UID != p.stored.UID || live.Generation != p.stored.Generation ||
 		!live.DeletionTimestamp.Equal(p.stored.DeletionTimestamp) ||
-		live.Status.OwnershipRecord != p.stored.Status.OwnershipRecord {
+		live.Status.OwnershipRecord != p.stored.Status.OwnershipRecord ||
+		!equality.Semantic.DeepEqual(live.Status.Replaces, p.stored.Status.Replaces) ||
+		!slices.Contains(live.Finalizers, v1alpha1.ClientGrantFinalizer) {
 		return errStale
 	}
 	return p.unchangedTenant(ctx)

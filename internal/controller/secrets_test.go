@@ -60,14 +60,13 @@ var _ = Describe("An answer that repeats secrets", func() {
 	It("is not passed on", func() {
 		remote := startTenant()
 		tenant := readyTenant(remote)
-		token := ""
+		bearer := make(chan string, 100)
 		onRequest(remote, func(r *http.Request) {
-			if bearer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "); bearer != "" {
-				token = bearer
-			}
+			bearer <- strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		})
-		resync(tenant)
 		obj := available(grantFor(remote, tenant, "a"))
+		token := <-bearer
+		Expect(token).NotTo(BeEmpty())
 		onRequest(remote, nil)
 		body := `{"statusCode":400,"error":"Bad Request","message":"You sent ` + remote.ClientSecret() + ` and ` + token + `"}`
 		fault := remote.Inject(sim.Fault{Method: http.MethodPost, Route: routeGrants, Status: http.StatusBadRequest, Body: body})

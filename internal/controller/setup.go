@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -46,9 +45,7 @@ func CacheOptions(tenantNamespaces []string) cache.Options {
 	for _, namespace := range tenantNamespaces {
 		namespaces[namespace] = cache.Config{}
 	}
-	secret, configMap := &metav1.PartialObjectMetadata{}, &metav1.PartialObjectMetadata{}
-	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	configMap.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+	secret, configMap := metadataOf("Secret"), metadataOf("ConfigMap")
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{

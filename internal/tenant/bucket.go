@@ -85,6 +85,13 @@ func (b *Bucket) Take(caller string) (wait time.Duration) {
 	return wait
 }
 
+// Forget gives up the place of a caller that does not come back.
+func (b *Bucket) Forget(caller string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queue = slices.DeleteFunc(b.queue, func(t turn) bool { return t.caller == caller })
+}
+
 // place returns where in the queue the caller is, and how many before it have to be waited for.
 func (b *Bucket) place(caller string, now time.Time) (place, ahead int) {
 	for _, t := range b.queue {

@@ -2,7 +2,9 @@ package tenant_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -206,6 +208,29 @@ func TestFailure_OfAWriteMakesCredentialsSuspectOnlyWhereItIsAboutThem(t *testin
 					t.Errorf("suspect %v, told %d times", got, w.reports.Load()-reports)
 				}
 			}, aClient)
+		})
+	}
+}
+
+func TestFailure_NamesTheScopeThatIsLacking(t *testing.T) {
+	calls := map[string]func(t *testing.T, w *world, id string){
+		"read:client_grants":   func(t *testing.T, w *world, _ string) { w.pending(t, app, time.Now()); advance(time.Second) },
+		"create:client_grants": func(t *testing.T, w *world, _ string) { _, _ = w.create(t, "a") },
+		"update:client_grants": func(t *testing.T, w *world, id string) { _, _ = w.session.Change(t.Context(), app, id, fields()) },
+		"delete:client_grants": func(t *testing.T, w *world, id string) { _, _ = w.session.Delete(t.Context(), app, id) },
+	}
+	for lacking, call := range calls {
+		t.Run(lacking, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				held := w.holds(app)
+				w.Configure(func(s *sim.Settings) {
+					s.GrantedScopes = slices.DeleteFunc(slices.Collect(maps.Keys(calls)), func(scope string) bool { return scope == lacking })
+				})
+				call(t, w, held.ID)
+				if health := w.session.Health(); !health.Suspect || health.Lacking != lacking {
+					t.Errorf("health %+v", health)
+				}
+			})
 		})
 	}
 }

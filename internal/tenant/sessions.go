@@ -124,6 +124,9 @@ func (s *Sessions) Forget(key Key) {
 	for _, o := range s.open {
 		o.session.Track(key)
 	}
+	for _, bucket := range s.buckets {
+		bucket.Forget(key.String())
+	}
 }
 
 // IsOperator says whether the client ID is that of an application that the operator itself uses on that host.

@@ -1,0 +1,139 @@
+package controller
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+)
+
+var remembered = types.NamespacedName{Namespace: "ns", Name: "x"}
+
+// clientGrant is an object of the given generation, made some time after now.
+func clientGrant(generation int64, age time.Duration) *v1alpha1.ClientGrant {
+	return &v1alpha1.ClientGrant{ObjectMeta: metav1.ObjectMeta{
+		Namespace: remembered.Namespace, Name: remembered.Name, UID: "uid-1", Generation: generation,
+		CreationTimestamp: metav1.NewTime(time.Now().Add(-age)),
+	}}
+}
+
+// holdsBack is a memory with everything that a new generation or request ends.
+func holdsBack(m *memory) *memory {
+	m.refusal, m.dropped, m.droppedBefore = &refusal{}, []string{"a"}, true
+	return m
+}
+
+func (m *memory) holdsNothingBack() bool {
+	return m.refusal == nil && m.dropped == nil && !m.droppedBefore
+}
+
+func TestMemories_WantYoungerEvidenceOnlyWhereSomethingIsNew(t *testing.T) {
+	tests := map[string]struct {
+		age    time.Duration
+		change func(*v1alpha1.ClientGrant)
+		// fresh is how old evidence may be, an hour after the start of the process and a minute after the first pass.
+		fresh time.Duration
+		// keeps says that what was held back still is.
+		keeps bool
+	}{
+		"an object that is older than the process": {2 * time.Hour, func(*v1alpha1.ClientGrant) {}, time.Hour + time.Minute, true},
+		"a younger object":                         {time.Minute, func(*v1alpha1.ClientGrant) {}, time.Minute, true},
+		"a new generation":                         {2 * time.Hour, func(o *v1alpha1.ClientGrant) { o.Generation++ }, 0, false},
+		"a request": {2 * time.Hour, func(o *v1alpha1.ClientGrant) {
+			o.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "now"}
+		}, 0, false},
+		"a request that was answered before": {2 * time.Hour, func(o *v1alpha1.ClientGrant) {
+			o.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "answered"}
+		}, time.Hour + time.Minute, true},
+		"another annotation": {2 * time.Hour, func(o *v1alpha1.ClientGrant) {
+			o.Annotations = map[string]string{"x": "y"}
+		}, time.Hour + time.Minute, true},
+		"a new object of that name": {0, func(o *v1alpha1.ClientGrant) {
+			o.UID, o.CreationTimestamp = "uid-2", metav1.NewTime(time.Now())
+		}, 0, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				all := newMemories()
+				time.Sleep(time.Hour)
+				obj := clientGrant(1, test.age)
+				obj.Status.LastHandledReconcileAt = "answered"
+				holdsBack(all.of(remembered, obj))
+				time.Sleep(time.Minute)
+				test.change(obj)
+				known := all.of(remembered, obj)
+				if got := time.Since(known.fresh()); got != test.fresh {
+					t.Errorf("evidence may be %s old, want %s", got, test.fresh)
+				}
+				if known.holdsNothingBack() == test.keeps {
+					t.Errorf("held back: %+v", known)
+				}
+				time.Sleep(time.Minute)
+				if again := all.of(remembered, obj); again != known || time.Since(again.fresh()) != test.fresh+time.Minute {
+					t.Error("another pass made it new again")
+				}
+			})
+		})
+	}
+}
+
+func TestMemories_NoteWhenADeletionWasSeenFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newMemories()
+		time.Sleep(time.Hour)
+		obj := clientGrant(1, 2*time.Hour)
+		if known := holdsBack(all.of(remembered, obj)); !known.deletionSeen.IsZero() || !known.sentAt.Equal(all.start) {
+			t.Errorf("a new memory is %+v", known)
+		}
+		obj.DeletionTimestamp = new(metav1.NewTime(time.Now().Add(-time.Minute)))
+		seen := time.Now()
+		for range 3 {
+			known := all.of(remembered, obj)
+			if !known.deletionSeen.Equal(seen) || known.refusal != nil {
+				t.Errorf("deletion seen at %s, want %s; refusal %v", known.deletionSeen, seen, known.refusal)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+func TestMemories_KnowFromTheStatusThatScopesWereDropped(t *testing.T) {
+	for name, test := range map[string]struct {
+		condition metav1.Condition
+		want      bool
+	}{
+		"of this generation":  {metav1.Condition{Type: v1alpha1.ConditionReady, Reason: v1alpha1.ReasonScopesDropped, ObservedGeneration: 2}, true},
+		"of an earlier one":   {metav1.Condition{Type: v1alpha1.ConditionReady, Reason: v1alpha1.ReasonScopesDropped, ObservedGeneration: 1}, false},
+		"of another reason":   {metav1.Condition{Type: v1alpha1.ConditionReady, Reason: v1alpha1.ReasonRejected, ObservedGeneration: 2}, false},
+		"of another kind":     {metav1.Condition{Type: v1alpha1.ConditionStalled, Reason: v1alpha1.ReasonScopesDropped, ObservedGeneration: 2}, false},
+		"of nothing told yet": {metav1.Condition{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			obj := clientGrant(2, time.Hour)
+			obj.Status.Conditions = []metav1.Condition{test.condition}
+			if got := newMemories().of(remembered, obj).droppedBefore; got != test.want {
+				t.Errorf("dropped before: %v", got)
+			}
+		})
+	}
+}
+
+func TestMemories_KeepNothingOfWhatIsGone(t *testing.T) {
+	all := newMemories()
+	first := all.of(remembered, clientGrant(1, 0))
+	first.refusal = &refusal{identity: grant.Identity{ClientID: "app"}}
+	all.forget(remembered)
+	all.forget(remembered)
+	if len(all.byKey) != 0 {
+		t.Errorf("%d are left", len(all.byKey))
+	}
+	if again := all.of(remembered, clientGrant(1, 0)); again == first || again.refusal != nil {
+		t.Error("what was forgotten is remembered")
+	}
+}

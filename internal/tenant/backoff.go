@@ -1,0 +1,95 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+)
+
+// How long a read that failed is not tried again, doubled from the first to the last.
+const (
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+	// Refused credentials need somebody to act.
+	firstProof = time.Minute
+	lastProof  = 30 * time.Minute
+	// defaultStop is how long a host is left alone after a 429 that does not say.
+	defaultStop = 5 * time.Second
+)
+
+// succeeded ends a read: it unlocks the session and wakes whoever waited for what was read, or is changed by it.
+func (s *Session) succeeded(changed map[Key]struct{}) {
+	defer s.mu.Unlock()
+	if s.failure.err != nil {
+		s.failure = failure{}
+		s.report()
+	}
+	for key, w := range s.waiting {
+		if seen, ok := s.picture.seen[w.identity]; ok && !seen.Began.Before(w.notBefore) {
+			delete(s.waiting, key)
+			changed[key] = struct{}{}
+		}
+	}
+	for key := range changed {
+		s.wake(key)
+	}
+}
+
+// failed ends a read that failed: the next try comes later, and who waits is told the first time.
+func (s *Session) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure.err == nil {
+		for key := range s.waiting {
+			s.wake(key)
+		}
+	}
+	s.failure.err, s.failure.at = err, time.Now()
+	s.failure.retry = time.Now().Add(s.backoff(err))
+	s.note(err)
+	s.report()
+}
+
+// backoff is the time until the next try. Refused credentials are proven by whoever has the Auth0Tenant in hand, and
+// then tried at once; the minutes here are for the case that nobody does.
+func (s *Session) backoff(err error) time.Duration {
+	if auth0.IsRateLimited(err) {
+		return 0 // The bucket knows when.
+	}
+	first, last := firstRetry, lastRetry
+	if refused(err) {
+		first, last = firstProof, lastProof
+	}
+	wait := min(first<<min(s.failure.count, 10), last)
+	s.failure.count++
+	return wait + rand.N(wait/5) //nolint:gosec // spreads retries; nothing depends on its being hard to guess
+}
+
+// resetOf is when the tenant says that calls may go on after a 429.
+func resetOf(err error) time.Time {
+	now := time.Now()
+	limit := limitOf(err)
+	switch {
+	case limit.RetryAfter > 0:
+		return now.Add(limit.RetryAfter)
+	case limit.Reset.After(now):
+		return limit.Reset
+	}
+	return now.Add(defaultStop)
+}
+
+func limitOf(err error) auth0.RateLimit {
+	if call, ok := errors.AsType[*auth0.Error](err); ok {
+		return call.RateLimit
+	}
+	if token, ok := errors.AsType[*auth0.TokenError](err); ok {
+		return token.RateLimit
+	}
+	return auth0.RateLimit{}
+}

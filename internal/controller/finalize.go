@@ -150,11 +150,7 @@ func (p *pass) revoke(ctx context.Context, record *v1alpha1.OwnershipRecord, sin
 	if !ok {
 		return nil
 	}
-	if record.Sent != "" {
-		if late := p.lateAnswers(identity); late.After(since) {
-			since = late
-		}
-	}
+	since = p.proofFrom(record, identity, since)
 	seen, err := p.observe(identity, since)
 	if err != nil || seen.Grant == nil {
 		return err
@@ -171,11 +167,7 @@ func (p *pass) revoke(ctx context.Context, record *v1alpha1.OwnershipRecord, sin
 	if err := p.session.Ready(tenant.Key(p.key)); err != nil {
 		return err
 	}
-	check := p.unchanged
-	if why == causeReplacement {
-		check = p.current // Who the spec names decides that this grant is not wanted any more.
-	}
-	if err := check(ctx); err != nil {
+	if err := p.stillUnwanted(ctx, why); err != nil {
 		return err
 	}
 	p.audit("Deleting a grant", why, identity, seen.Grant.ID, grant.Difference{Removed: seen.Grant.Scope})
@@ -185,6 +177,23 @@ func (p *pass) revoke(ctx context.Context, record *v1alpha1.OwnershipRecord, sin
 	p.event(v1alpha1.EventRevoked, "Revoked grant %s.", seen.Grant.ID)
 	_, err = p.observe(identity, since)
 	return err
+}
+
+// proofFrom is when a look must begin to prove the recorded grant absent: an unanswered create request has its time first.
+func (p *pass) proofFrom(record *v1alpha1.OwnershipRecord, identity grant.Identity, since time.Time) time.Time {
+	if late := p.lateAnswers(identity); record.Sent != "" && late.After(since) {
+		return late
+	}
+	return since
+}
+
+// stillUnwanted checks, right before a deletion, that nothing it was decided on has changed. Of a replaced grant that is
+// also who the spec names.
+func (p *pass) stillUnwanted(ctx context.Context, why cause) error {
+	if why == causeReplacement {
+		return p.current(ctx)
+	}
+	return p.unchanged(ctx)
 }
 
 // notOurs settles a record whose create request had no effect that can be told from somebody else's grant.

@@ -116,10 +116,11 @@ func (p *pass) finish(ctx context.Context, err error) (ctrl.Result, error) {
 		}
 	}
 	if !gone {
-		switch err := p.writeStatus(ctx); {
-		case apierrors.IsConflict(err):
-			return ctrl.Result{RequeueAfter: replanAfter}, nil
-		case err != nil:
+		if err := p.writeStatus(ctx); err != nil {
+			p.undo(ctx)
+			if apierrors.IsConflict(err) {
+				return ctrl.Result{RequeueAfter: replanAfter}, nil
+			}
 			return ctrl.Result{}, client.IgnoreNotFound(err)
 		}
 	}

@@ -196,6 +196,25 @@ func (p *pass) stillUnwanted(ctx context.Context, why cause) error {
 	return p.unchanged(ctx)
 }
 
+// undo revokes what this pass has made for an object that is gone. A deletion that the API server began before the
+// finalizer was there does not wait for it, and nobody else would know of the grant.
+func (p *pass) undo(ctx context.Context) {
+	if p.created == "" {
+		return
+	}
+	live := &v1alpha1.ClientGrant{}
+	err := p.Live.Get(ctx, p.key, live)
+	if err == nil && live.UID == p.stored.UID || client.IgnoreNotFound(err) != nil {
+		return // Its record tells of the request.
+	}
+	id := p.record().GrantID
+	p.audit("Deleting a grant", causeDeletion, p.identity, id, grant.Difference{})
+	if _, err := p.session.Delete(p.correlated(ctx), p.identity, id); err != nil {
+		p.left(p.identity, "the ClientGrant was gone before its finalizer held it, and the grant could not be deleted")
+		p.tellLeft()
+	}
+}
+
 // notOurs settles a record whose create request had no effect that can be told from somebody else's grant.
 func (p *pass) notOurs(identity grant.Identity, record *v1alpha1.OwnershipRecord) error {
 	if record.Sent != "" {

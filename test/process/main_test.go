@@ -62,17 +62,17 @@ func run(m *testing.M) (code int, err error) {
 		}
 		defer func() { err = errors.Join(err, (*cluster).Stop()) }()
 	}
-	go stopWhenInterrupted()
+	go stopWhenInterrupted(folder)
 	return m.Run(), nil
 }
 
 // stopWhenInterrupted leaves nothing running after Ctrl-C: the programs are in process groups of their own.
-func stopWhenInterrupted() {
+func stopWhenInterrupted(folder string) {
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	<-interrupted
 	harness.KillAll()
-	fmt.Fprintln(os.Stderr, errors.Join(errors.New("interrupted"), crashes.Stop(), leaders.Stop()))
+	fmt.Fprintln(os.Stderr, errors.Join(errors.New("interrupted"), crashes.Stop(), leaders.Stop(), os.RemoveAll(folder)))
 	os.Exit(1)
 }
 

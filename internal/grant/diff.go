@@ -37,6 +37,77 @@ func Diff(desired Fields, observed Grant) Fields {
 	return change
 }
 
+// Over is what the observed grant becomes once the desired fields are brought to it: a desired field wins, one that is
+// not desired keeps its remote value. It is what a write amounts to, and so what has to be allowed before it.
+func Over(desired Fields, observed Grant) Fields {
+	after := observed.Fields
+	switch {
+	case deref(desired.AllowAllScopes):
+		after.AllowAllScopes, after.Scope = desired.AllowAllScopes, nil
+	case desired.Scope != nil:
+		off := false
+		after.AllowAllScopes, after.Scope = &off, desired.Scope
+	}
+	if desired.OrganizationUsage != nil {
+		after.OrganizationUsage = desired.OrganizationUsage
+	}
+	if desired.AllowAnyOrganization != nil {
+		after.AllowAnyOrganization = desired.AllowAnyOrganization
+	}
+	if desired.AuthorizationDetailsTypes != nil {
+		after.AuthorizationDetailsTypes = desired.AuthorizationDetailsTypes
+	}
+	return after
+}
+
+// Narrow is what has to be sent so that the observed grant gives nothing that the desired fields do not: scopes and types
+// that are in both, and the closed value of a flag where that is desired. It never adds access.
+func Narrow(desired Fields, observed Grant) Fields {
+	var change Fields
+	switch {
+	case deref(desired.AllowAllScopes) || desired.Scope == nil:
+		// No scope is too many.
+	case deref(observed.AllowAllScopes):
+		off := false
+		change.AllowAllScopes, change.Scope = &off, desired.Scope
+	case len(without(observed.Scope, desired.Scope)) > 0:
+		change.Scope = within(observed.Scope, desired.Scope)
+	}
+	if desired.OrganizationUsage != nil && *desired.OrganizationUsage == organizationUsageClosed &&
+		organizationUsage(observed.Fields) != organizationUsageClosed {
+		change.OrganizationUsage = desired.OrganizationUsage
+	}
+	if desired.AllowAnyOrganization != nil && !*desired.AllowAnyOrganization && deref(observed.AllowAnyOrganization) {
+		change.AllowAnyOrganization = desired.AllowAnyOrganization
+	}
+	if desired.AuthorizationDetailsTypes != nil &&
+		len(without(observed.AuthorizationDetailsTypes, desired.AuthorizationDetailsTypes)) > 0 {
+		change.AuthorizationDetailsTypes = within(observed.AuthorizationDetailsTypes, desired.AuthorizationDetailsTypes)
+	}
+	return change
+}
+
+// Reduces says whether the change takes access away from the observed grant and adds none.
+func Reduces(change Fields, observed Grant) bool {
+	after := Grant{Fields: Over(change, observed)}
+	return !change.Empty() && !widens(observed.Fields, after)
+}
+
+// widens says whether the second grant gives anything that the first does not.
+func widens(before Fields, after Grant) bool {
+	switch {
+	case deref(after.AllowAllScopes) && !deref(before.AllowAllScopes):
+		return true
+	case !deref(after.AllowAllScopes) && !deref(before.AllowAllScopes) && len(without(after.Scope, before.Scope)) > 0:
+		return true
+	case organizationUsage(after.Fields) != organizationUsage(before) && organizationUsage(after.Fields) != organizationUsageClosed:
+		return true
+	case deref(after.AllowAnyOrganization) && !deref(before.AllowAnyOrganization):
+		return true
+	}
+	return len(without(after.AuthorizationDetailsTypes, before.AuthorizationDetailsTypes)) > 0
+}
+
 // Missing returns the desired scopes that the observed grant lacks.
 func Missing(desired Fields, observed Grant) []string {
 	if deref(observed.AllowAllScopes) {
@@ -131,6 +202,11 @@ func without(a, b []string) []string {
 		_, ok := known[value]
 		return ok
 	})
+}
+
+// within returns the sorted, distinct values of a that are in b, too. It is never nil.
+func within(a, b []string) []string {
+	return append([]string{}, without(a, without(a, b))...)
 }
 
 func organizationUsage(f Fields) string {

@@ -87,6 +87,56 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+func TestOver(t *testing.T) {
+	off := new(false)
+	open := grant.Fields{
+		Scope: []string{"a"}, OrganizationUsage: new("allow"), AllowAnyOrganization: new(true),
+		AuthorizationDetailsTypes: []string{"payment"}, AllowAllScopes: off,
+	}
+	tests := map[string]struct {
+		desired  grant.Fields
+		observed grant.Fields
+		want     grant.Fields
+	}{
+		"unmanaged fields keep the remote value": {
+			desired: scopes("a"), observed: open, want: open,
+		},
+		"managed fields win": {
+			desired: grant.Fields{
+				Scope: []string{"b"}, OrganizationUsage: new("deny"), AllowAnyOrganization: off, AuthorizationDetailsTypes: []string{},
+			},
+			observed: open,
+			want: grant.Fields{
+				Scope: []string{"b"}, OrganizationUsage: new("deny"), AllowAnyOrganization: off, AuthorizationDetailsTypes: []string{},
+				AllowAllScopes: off,
+			},
+		},
+		"managed fields fill absent ones": {
+			desired: open, want: open,
+		},
+		"scopes end all scopes": {
+			desired: scopes("a"), observed: grant.Fields{AllowAllScopes: new(true)},
+			want: grant.Fields{Scope: []string{"a"}, AllowAllScopes: off},
+		},
+		"no scopes end all scopes, too": {
+			desired: scopes(), observed: grant.Fields{AllowAllScopes: new(true)},
+			want: grant.Fields{Scope: []string{}, AllowAllScopes: off},
+		},
+		"all scopes end the list of scopes": {
+			desired: grant.Fields{AllowAllScopes: new(true)}, observed: scopes("a"), want: grant.Fields{AllowAllScopes: new(true)},
+		},
+		"all scopes stay where scopes are not managed": {
+			observed: grant.Fields{AllowAllScopes: new(true)}, want: grant.Fields{AllowAllScopes: new(true)},
+		},
+		"nothing desired changes nothing": {observed: open, want: open},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			want(t, "after", grant.Over(test.desired, grant.Grant{Fields: test.observed}), test.want)
+		})
+	}
+}
+
 func TestMissing(t *testing.T) {
 	tests := map[string]struct {
 		desired  grant.Fields

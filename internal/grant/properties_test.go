@@ -116,6 +116,28 @@ func TestDescribe_TellsEveryFieldThatIsSent(t *testing.T) {
 	})
 }
 
+func TestOver_IsWhatTheWriteLeaves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		desired, held := specFields().Draw(t, "desired"), heldGrant().Draw(t, "held")
+		over, before := grant.Over(desired, held), held
+		after := held
+		if change := grant.Diff(desired, held); !change.Empty() {
+			after = patched(t, held, change)
+		}
+		laid := held
+		laid.Fields = over
+		if left := grant.Diff(after.Fields, laid); !left.Empty() {
+			t.Fatalf("the write leaves %+v, foretold was %+v", after.Fields, over)
+		}
+		if left := grant.Diff(over, after); !left.Empty() {
+			t.Fatalf("the write leaves %+v, foretold was %+v", after.Fields, over)
+		}
+		if !held.Equal(before) {
+			t.Fatalf("%+v was changed to %+v", before, held)
+		}
+	})
+}
+
 func TestWider_NamesExactlyWhatClosingWouldChange(t *testing.T) {
 	closed := grant.Fields{
 		OrganizationUsage: new("deny"), AllowAnyOrganization: new(false), AuthorizationDetailsTypes: []string{},

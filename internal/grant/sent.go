@@ -13,8 +13,9 @@ func (n New) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// MadeFrom says whether a create request with the given hash could have made this grant. The request left out an
-// unknown choice of optional fields, which the server may have filled since: every choice is tried.
+// MadeFrom says whether a create request with the given hash could have made this grant. Which optional fields the
+// request held is not known: the server may have filled one that it left out, or may not show one that it set to its
+// closed value. Every choice is tried.
 func (g Grant) MadeFrom(hash string) bool {
 	if hash == "" {
 		return false
@@ -23,22 +24,32 @@ func (g Grant) MadeFrom(hash string) bool {
 	for choice := range 1 << 4 {
 		fields := g.Fields
 		if choice&1 != 0 {
-			fields.OrganizationUsage = nil
+			fields.OrganizationUsage = otherwise(fields.OrganizationUsage, organizationUsageClosed)
 		}
 		if choice&2 != 0 {
-			fields.AllowAnyOrganization = nil
+			fields.AllowAnyOrganization = otherwise(fields.AllowAnyOrganization, false)
 		}
-		if choice&4 != 0 {
+		if choice&4 != 0 && fields.AuthorizationDetailsTypes != nil {
 			fields.AuthorizationDetailsTypes = nil
+		} else if choice&4 != 0 {
+			fields.AuthorizationDetailsTypes = []string{}
 		}
 		if choice&8 != 0 {
-			fields.AllowAllScopes = nil
+			fields.AllowAllScopes = otherwise(fields.AllowAllScopes, false)
 		}
 		if NewGrant(identity, fields).Hash() == hash {
 			return true
 		}
 	}
 	return false
+}
+
+// otherwise is what an optional field may have been in the request: left out where it is shown, closed where it is not.
+func otherwise[V any](shown *V, closed V) *V {
+	if shown != nil {
+		return nil
+	}
+	return &closed
 }
 
 // canonicalJSON cannot fail for the types of this package: strings, booleans and lists of strings.

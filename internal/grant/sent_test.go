@@ -161,6 +161,25 @@ func TestMadeFrom_RefusesWhatDiffersInAnySentField(t *testing.T) {
 	}
 }
 
+func TestMadeFrom_KnowsAClosedValueThatTheAnswerDoesNotShow(t *testing.T) {
+	closed := grant.Fields{
+		Scope: []string{"a"}, OrganizationUsage: new("deny"), AllowAnyOrganization: new(false),
+		AuthorizationDetailsTypes: []string{}, AllowAllScopes: new(false),
+	}
+	shown := grant.Grant{ID: "cgr_1", ClientID: app.ClientID, Audience: app.Audience, SubjectType: "client", Fields: scopes("a")}
+	want(t, "made from closed values", shown.MadeFrom(grant.NewGrant(app, closed).Hash()), true)
+	for name, open := range map[string]func(*grant.Fields){
+		"organization usage": func(f *grant.Fields) { f.OrganizationUsage = new("allow") },
+		"any organization":   func(f *grant.Fields) { f.AllowAnyOrganization = new(true) },
+		"types":              func(f *grant.Fields) { f.AuthorizationDetailsTypes = []string{"payment"} },
+		"all scopes":         func(f *grant.Fields) { f.AllowAllScopes = new(true) },
+	} {
+		sent := closed
+		open(&sent)
+		want(t, "made from another "+name, shown.MadeFrom(grant.NewGrant(app, sent).Hash()), false)
+	}
+}
+
 func TestMadeFrom_KnowsNothingWithoutAHash(t *testing.T) {
 	made := grant.Grant{ID: "cgr_1", ClientID: "app", Audience: "x", Fields: scopes()}
 	want(t, "no hash", made.MadeFrom(""), false)

@@ -92,6 +92,10 @@ const (
 	EventAdopted = "Adopted"
 	EventUpdated = "Updated"
 	EventRevoked = "Revoked"
+	// EventHandedOver, on both ClientGrants, tells that a grant has another owner now.
+	EventHandedOver = "HandedOver"
+	// EventNotPermitted, on an Auth0Tenant, says which access rule fails a ClientGrant in what.
+	EventNotPermitted = "NotPermitted"
 	// EventGrantLeft, on an Auth0Tenant, names access that may remain although no ClientGrant manages it any more.
 	EventGrantLeft = "GrantLeft"
 )

@@ -58,7 +58,7 @@ func newManager(o *options) (ctrl.Manager, error) {
 		Policy: controller.Policy{
 			TenantNamespaces: o.tenantNamespaces, AllowedDomains: o.allowedDomains, ReadOnly: o.readOnly,
 		},
-		Guard: guard, UserAgent: "clientgrant-operator/" + version, Workers: o.workers,
+		Namespaces: o.watchNamespaces, Guard: guard, UserAgent: "clientgrant-operator/" + version, Workers: o.workers,
 	})
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func managerOptions(o *options) ctrl.Options {
 		RetryPeriod:            new(retryPeriod),
 		// The process ends right after: the next leader need not wait for the lease to run out.
 		LeaderElectionReleaseOnCancel: true,
-		Cache:                         controller.CacheOptions(o.tenantNamespaces),
+		Cache:                         controller.CacheOptions(o.tenantNamespaces, o.watchNamespaces),
 	}
 }
 

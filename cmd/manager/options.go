@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,7 @@ type options struct {
 	kubeconfig       string
 	namespace        string
 	tenantNamespaces []string
+	watchNamespaces  []string
 	allowedDomains   []string
 	readOnly         bool
 	leaderElect      bool
@@ -39,13 +41,15 @@ type options struct {
 // parse reads the flags and refuses what cannot work, naming flag and value.
 func parse(args []string) (*options, error) {
 	o := &options{}
-	var tenantNamespaces, allowedDomains, logLevel string
+	var tenantNamespaces, watchNamespaces, allowedDomains, logLevel string
 	set := flag.NewFlagSet("manager", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	set.StringVar(&o.kubeconfig, "kubeconfig", "", "path of a kubeconfig `file`; in a pod the service account is used")
 	set.StringVar(&o.namespace, "namespace", "", "the operator's own `namespace`, where its lease lives; default: the service account's")
 	set.StringVar(&tenantNamespaces, "tenant-namespaces", "",
 		"comma-separated `namespaces` whose Auth0Tenants are used and whose Secrets are read; default: the operator's own")
+	set.StringVar(&watchNamespaces, "watch-namespaces", "",
+		"comma-separated `namespaces` whose ClientGrants and ConfigMaps are read, so that no ClusterRole is needed; default: all")
 	set.StringVar(&allowedDomains, "allowed-domains", "*.auth0.com",
 		"comma-separated `domains` that credentials are sent to; \"*.\" at the start stands for whole labels, a port is allowed only where it is named")
 	set.BoolVar(&o.readOnly, "read-only", false, "treat every Auth0Tenant as if its mode were Observe: nothing is written to any tenant")
@@ -53,7 +57,7 @@ func parse(args []string) (*options, error) {
 	set.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "`address` of the metrics, by plain HTTP; 0 turns them off")
 	set.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 turns them off")
 	set.StringVar(&logLevel, "log-level", "info", "lowest `level` that is logged: debug, info, warn or error")
-	set.IntVar(&o.workers, "workers", 8, "`number` of ClientGrants that are reconciled at once")
+	set.IntVar(&o.workers, "workers", 16, "`number` of ClientGrants that are reconciled at once")
 	switch err := set.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		usage(set, os.Stdout)
@@ -67,7 +71,7 @@ func parse(args []string) (*options, error) {
 	if err := o.logLevel.UnmarshalText([]byte(logLevel)); err != nil {
 		return nil, fmt.Errorf("--log-level %q: use debug, info, warn or error", logLevel)
 	}
-	o.tenantNamespaces, o.allowedDomains = list(tenantNamespaces), list(allowedDomains)
+	o.tenantNamespaces, o.watchNamespaces, o.allowedDomains = list(tenantNamespaces), list(watchNamespaces), list(allowedDomains)
 	return o, o.check()
 }
 
@@ -139,9 +143,9 @@ func (o *options) checkNamespaces() error {
 	if len(o.tenantNamespaces) == 0 {
 		o.tenantNamespaces = []string{o.namespace}
 	}
-	for _, namespace := range append([]string{o.namespace}, o.tenantNamespaces...) {
+	for _, namespace := range slices.Concat([]string{o.namespace}, o.tenantNamespaces, o.watchNamespaces) {
 		if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
-			return fmt.Errorf("namespace %q in --namespace or --tenant-namespaces: %s", namespace, problems[0])
+			return fmt.Errorf("namespace %q in --namespace, --tenant-namespaces or --watch-namespaces: %s", namespace, problems[0])
 		}
 	}
 	return nil

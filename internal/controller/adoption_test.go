@@ -93,7 +93,7 @@ var _ = Describe("A grant that is in the tenant first", func() {
 
 	It("is one for the application and another for its users", func() {
 		remote := startTenant()
-		tenant := readyTenant(remote)
+		tenant := readyTenant(remote, allowing(everyField...))
 		itself := grantFor(remote, tenant, "read:users")
 		users := itself.DeepCopy()
 		users.Name, users.Spec.SubjectType = unique("grant"), v1alpha1.SubjectTypeUser
@@ -116,7 +116,7 @@ var _ = Describe("A grant that is in the tenant first", func() {
 
 	It("is found and kept where it is the default grant of a group", func() {
 		remote := startTenant(func(o *sim.Options) { o.Settings.Paging = sim.Paging{Cap: 1, EmptyPages: true} })
-		tenant := readyTenant(remote)
+		tenant := readyTenant(remote, allowing(everyField...))
 		obj := grantFor(remote, tenant, "read:users")
 		obj.Spec.ClientRef = v1alpha1.ClientReference{DefaultFor: "third_party_clients"}
 		for range 3 {

@@ -19,9 +19,12 @@ import (
 type claims struct {
 	mu     sync.Mutex
 	holder map[grant.Identity]types.NamespacedName
-	asking map[grant.Identity]map[types.NamespacedName]struct{}
+	// asking are those who want an identity, with whether they could own it.
+	asking map[grant.Identity]map[types.NamespacedName]bool
 	byKey  map[types.NamespacedName]grant.Identity
-	tenant map[types.NamespacedName]types.NamespacedName
+	// leaving are what those who ask for something else wait to give away.
+	leaving map[types.NamespacedName]grant.Identity
+	tenant  map[types.NamespacedName]types.NamespacedName
 	// recorded are the identities that the key's records stood in the way of.
 	recorded map[types.NamespacedName][]grant.Identity
 }
@@ -29,26 +32,44 @@ type claims struct {
 func newClaims() *claims {
 	return &claims{
 		holder: map[grant.Identity]types.NamespacedName{},
-		asking: map[grant.Identity]map[types.NamespacedName]struct{}{},
-		byKey:  map[types.NamespacedName]grant.Identity{},
+		asking: map[grant.Identity]map[types.NamespacedName]bool{},
+		byKey:  map[types.NamespacedName]grant.Identity{}, leaving: map[types.NamespacedName]grant.Identity{},
 		tenant: map[types.NamespacedName]types.NamespacedName{}, recorded: map[types.NamespacedName][]grant.Identity{},
 	}
 }
 
-// ask notes that key wants the identity. Wanting another one than before gives the old one up; who waited for that is
-// returned.
-func (c *claims) ask(key types.NamespacedName, identity grant.Identity) (woken []types.NamespacedName) {
+// ask notes that key wants the identity, and whether it could own it. Wanting another one than before gives the old one
+// up; who waited for that is returned, and so is who has to know of a newcomer.
+func (c *claims) ask(key types.NamespacedName, identity grant.Identity, eligible bool) (woken []types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if old, ok := c.byKey[key]; ok && old != identity {
 		woken = c.drop(key, old)
 	}
 	c.byKey[key] = identity
-	if c.asking[identity] == nil {
-		c.asking[identity] = map[types.NamespacedName]struct{}{}
+	if before, known := c.asking[identity][key]; !known || before != eligible {
+		woken = append(woken, c.besides(key, identity)...)
 	}
-	c.asking[identity][key] = struct{}{}
+	c.add(key, identity, eligible)
 	return woken
+}
+
+// leave notes that key waits for another one to take the identity, whatever it asks for itself.
+func (c *claims) leave(key types.NamespacedName, identity grant.Identity) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if old, ok := c.leaving[key]; ok && old != identity && c.byKey[key] != old {
+		c.drop(key, old)
+	}
+	c.leaving[key] = identity
+	c.add(key, identity, false)
+}
+
+func (c *claims) add(key types.NamespacedName, identity grant.Identity, eligible bool) {
+	if c.asking[identity] == nil {
+		c.asking[identity] = map[types.NamespacedName]bool{}
+	}
+	c.asking[identity][key] = eligible
 }
 
 // hold gives the identity to key, unless another one holds it, whose name is returned.
@@ -76,6 +97,17 @@ func (c *claims) yield(key types.NamespacedName, identity grant.Identity) (waiti
 		return nil
 	}
 	delete(c.holder, identity)
+	return c.besides(key, identity)
+}
+
+// pass gives what somebody holds to key.
+func (c *claims) pass(identity grant.Identity, key types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.holder[identity] = key
+}
+
+func (c *claims) besides(key types.NamespacedName, identity grant.Identity) []types.NamespacedName {
 	return slices.DeleteFunc(slices.Collect(maps.Keys(c.asking[identity])), func(other types.NamespacedName) bool { return other == key })
 }
 
@@ -98,12 +130,30 @@ func (c *claims) release(key types.NamespacedName) []types.NamespacedName {
 		woken = slices.AppendSeq(woken, maps.Keys(c.asking[identity]))
 	}
 	delete(c.recorded, key)
-	identity, ok := c.byKey[key]
-	if !ok {
+	if _, ok := c.byKey[key]; !ok {
 		return append(woken, c.losers()...) // What else it stood in the way of is not known.
 	}
-	delete(c.byKey, key)
-	return append(woken, c.drop(key, identity)...)
+	return append(woken, c.stop(key)...)
+}
+
+// abandon stops asking for what is not recorded, and returns who waited for that.
+func (c *claims) abandon(key types.NamespacedName, recorded []grant.Identity) []types.NamespacedName {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if identity, ok := c.byKey[key]; !ok || slices.Contains(recorded, identity) {
+		return nil
+	}
+	return c.stop(key)
+}
+
+func (c *claims) stop(key types.NamespacedName) (woken []types.NamespacedName) {
+	for _, wanted := range []map[types.NamespacedName]grant.Identity{c.byKey, c.leaving} {
+		if identity, ok := wanted[key]; ok {
+			delete(wanted, key)
+			woken = append(woken, c.drop(key, identity)...)
+		}
+	}
+	return woken
 }
 
 // losers returns who asks for an identity without holding it.
@@ -151,15 +201,12 @@ func (c *claims) drop(key types.NamespacedName, identity grant.Identity) (waitin
 	return waiting
 }
 
-// claim makes sure that no other ClientGrant acts on the identity: the one with the record does, else the oldest.
+// claim makes sure that no other ClientGrant acts on the identity.
 func (p *pass) claim(ctx context.Context) error {
-	for _, waiting := range p.claims.ask(p.key, p.identity) {
-		p.Queue.Add(waiting)
-	}
-	if p.obj.Spec.Mode != v1alpha1.ModeEnforce && p.record().Origin == "" {
-		for _, waiting := range p.claims.yield(p.key, p.identity) {
-			p.Queue.Add(waiting)
-		}
+	enforces := p.obj.Spec.Mode == v1alpha1.ModeEnforce
+	p.wake(p.claims.ask(p.key, p.identity, enforces))
+	if !enforces && !slices.Contains(recordedBy(p.obj), p.identity) {
+		p.wake(p.claims.yield(p.key, p.identity))
 	}
 	owner, err := p.owner(ctx)
 	if err != nil {
@@ -168,23 +215,31 @@ func (p *pass) claim(ctx context.Context) error {
 	if owner != p.obj {
 		return p.lost(ctx, owner)
 	}
-	if p.obj.Spec.Mode != v1alpha1.ModeEnforce {
+	if !enforces {
 		return nil
 	}
 	if holder := p.claims.hold(p.key, p.identity); holder != p.key {
-		return p.conflict(holder)
+		return p.conflict(holder, false)
 	}
 	return nil
 }
 
-// abandon gives up what a ClientGrant without a record asks for, so that another one may have it.
+func (p *pass) wake(keys []types.NamespacedName) {
+	for _, key := range keys {
+		p.Queue.Add(key)
+	}
+}
+
+// listen has whoever asks for the recorded grant wake this object, which may have to hand it over.
+func (p *pass) listen() {
+	if identity, ok := identityOf(p.record()); ok {
+		p.wake(p.claims.ask(p.key, identity, false))
+	}
+}
+
+// abandon gives up what a ClientGrant asks for without a record of it, so that another one may have it.
 func (p *pass) abandon() {
-	if p.record().Origin != "" {
-		return
-	}
-	for _, waiting := range p.claims.release(p.key) {
-		p.Queue.Add(waiting)
-	}
+	p.wake(p.claims.abandon(p.key, recordedBy(p.obj)))
 }
 
 // lost is the conflict with an owner that was found in the cache, unless that lags behind: the end of the owner's claim
@@ -201,7 +256,8 @@ func (p *pass) lost(ctx context.Context, owner *v1alpha1.ClientGrant) error {
 	if err := p.giveWay(ctx); err != nil {
 		return err
 	}
-	return p.conflict(client.ObjectKeyFromObject(owner))
+	p.Queue.Add(client.ObjectKeyFromObject(owner)) // It may have waited for somebody to take the grant.
+	return p.conflict(client.ObjectKeyFromObject(owner), !live.DeletionTimestamp.IsZero())
 }
 
 // giveWay gives up the claim that an earlier pass holds, unless the record that it wrote is not in the cache yet: two
@@ -216,66 +272,23 @@ func (p *pass) giveWay(ctx context.Context) error {
 	} else if err == nil && live.UID == p.stored.UID && live.ResourceVersion != p.stored.ResourceVersion {
 		return errStale
 	}
-	for _, waiting := range p.claims.yield(p.key, p.identity) {
-		p.Queue.Add(waiting)
-	}
+	p.wake(p.claims.yield(p.key, p.identity))
 	return nil
 }
 
 // conflict says who owns the grant. Of another namespace no more is told than that the grant is not to be had.
-func (p *pass) conflict(owner types.NamespacedName) error {
+func (p *pass) conflict(owner types.NamespacedName, ending bool) error {
 	if owner.Namespace != p.obj.Namespace {
 		return adoptionRefused()
+	}
+	if ending {
+		s := waiting(v1alpha1.ReasonConflict, "ClientGrant %q owns this grant and is being deleted: this one takes it over.", owner.Name)
+		s.working = true
+		return s
 	}
 	return stalled(v1alpha1.ReasonConflict,
 		"ClientGrant %q owns this grant: delete one of the two, or give them different clients, audiences or subject types.",
 		owner.Name)
-}
-
-// owner is the ClientGrant with the record of the identity, else the oldest one that asks for it and may have it.
-func (p *pass) owner(ctx context.Context) (*v1alpha1.ClientGrant, error) {
-	if mine, ok := identityOf(p.record()); ok && mine == p.identity {
-		return p.obj, nil
-	}
-	recorded := &v1alpha1.ClientGrantList{}
-	err := p.List(ctx, recorded, client.MatchingFields{indexRecord: p.identity.String()})
-	if err != nil {
-		return nil, err
-	}
-	for i := range recorded.Items {
-		if other := &recorded.Items[i]; other.UID != p.obj.UID && slices.Contains(recordedBy(other), p.identity) {
-			return other, nil
-		}
-	}
-	return p.oldest(ctx)
-}
-
-// oldest is the oldest ClientGrant that asks for the identity and could act on it.
-func (p *pass) oldest(ctx context.Context) (*v1alpha1.ClientGrant, error) {
-	asking := &v1alpha1.ClientGrantList{}
-	err := p.List(ctx, asking, client.MatchingFields{indexAsks: asksFor(p.obj)})
-	if err != nil {
-		return nil, err
-	}
-	oldest := p.obj
-	for i := range asking.Items {
-		other := &asking.Items[i]
-		if other.UID == p.obj.UID || !other.DeletionTimestamp.IsZero() || other.Spec.Mode != v1alpha1.ModeEnforce ||
-			!older(other, oldest) {
-			continue
-		}
-		if holder, err := p.resolveClient(ctx, other); err == nil && holder == p.identity.Holder() {
-			oldest = other
-		}
-	}
-	return oldest, nil
-}
-
-func older(a, b *v1alpha1.ClientGrant) bool {
-	if a.CreationTimestamp.Equal(&b.CreationTimestamp) {
-		return a.UID < b.UID
-	}
-	return a.CreationTimestamp.Before(&b.CreationTimestamp)
 }
 
 // Names of the indexes of the cache.
@@ -287,9 +300,15 @@ const (
 	indexSecretName = "secret"
 )
 
-// asksFor is what ClientGrants that may ask for the same identity have in common.
-func asksFor(obj *v1alpha1.ClientGrant) string {
-	return tenantKey(obj).String() + " " + string(obj.Spec.SubjectType) + " " + obj.Spec.Audience
+// asksFor is what ClientGrants that ask for the identity have in common.
+func asksFor(identity grant.Identity) string {
+	return identity.SubjectType + " " + identity.DefaultFor + " " + identity.ClientID + " " + identity.Audience
+}
+
+// unresolved is the identity without whose it is, which is not known of a reference.
+func unresolved(identity grant.Identity) grant.Identity {
+	identity.ClientID, identity.DefaultFor = "", ""
+	return identity
 }
 
 func indexClientGrants(mgr ctrl.Manager) error {
@@ -300,7 +319,12 @@ func indexClientGrants(mgr ctrl.Manager) error {
 			}
 			return values
 		},
-		indexAsks:   func(obj *v1alpha1.ClientGrant) []string { return []string{asksFor(obj)} },
+		indexAsks: func(obj *v1alpha1.ClientGrant) []string {
+			return []string{asksFor(grant.Identity{
+				ClientID: obj.Spec.ClientRef.ID, DefaultFor: obj.Spec.ClientRef.DefaultFor,
+				SubjectType: string(obj.Spec.SubjectType), Audience: obj.Spec.Audience,
+			})}
+		},
 		indexTenant: func(obj *v1alpha1.ClientGrant) []string { return []string{tenantKey(obj).String()} },
 		indexConfigMap: func(obj *v1alpha1.ClientGrant) []string {
 			if ref := obj.Spec.ClientRef.ConfigMapKeyRef; ref != nil {

@@ -39,6 +39,8 @@ type ClientGrantReconciler struct {
 	Sessions *tenant.Sessions
 	// Workers is the number of ClientGrants that are reconciled at once.
 	Workers int
+	// Namespaced says that nothing cluster-scoped may be read.
+	Namespaced bool
 	// Queue takes the ClientGrants that something else wakes.
 	Queue *Queue
 	// Tenants takes the Auth0Tenants that wait for a ClientGrant.
@@ -46,6 +48,7 @@ type ClientGrantReconciler struct {
 
 	memories *memories
 	claims   *claims
+	vanished *vanished
 	calls    atomic.Uint64
 }
 
@@ -57,13 +60,18 @@ type pass struct {
 	// obj is worked on; stored is what the API server has of it.
 	obj, stored *v1alpha1.ClientGrant
 	memory      *memory
-	// tenant, session, host and identity are set by resolve.
-	tenant   *v1alpha1.Auth0Tenant
-	session  *tenant.Session
-	identity grant.Identity
+	// tenant, session, permission and identity are set by resolve.
+	tenant     *v1alpha1.Auth0Tenant
+	session    *tenant.Session
+	permission permission
+	identity   grant.Identity
+	// awaited says that another ClientGrant could own the grant.
+	awaited bool
 	// created tells of a grant that was made. It is an event once the status records the grant: a pass over an old
 	// version of the object finds the grant again.
 	created string
+	// gone is set where the object is not there any more, and obj its last state.
+	gone bool
 	// leaving are the grants that the pass leaves in the tenant.
 	leaving []leaving
 }
@@ -71,12 +79,16 @@ type pass struct {
 // +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile makes one pass: what it finds out is written to the status once, at the end, beside the ownership record,
 // which is written before what it speaks of.
 func (r *ClientGrantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	defer r.Sessions.EndPass(tenant.Key(req.NamespacedName))
+	if lost := r.vanished.next(req.NamespacedName); lost != nil {
+		return r.followUp(ctx, req.NamespacedName, lost)
+	}
 	obj := &v1alpha1.ClientGrant{}
 	if err := r.Get(ctx, req.NamespacedName, obj); err != nil {
 		if client.IgnoreNotFound(err) == nil {
@@ -106,18 +118,18 @@ func (p *pass) finish(ctx context.Context, err error) (ctrl.Result, error) {
 	s := stateOf(err)
 	gone := !p.obj.DeletionTimestamp.IsZero() && len(p.obj.Finalizers) == 0
 	if !s.silent && !gone {
-		conditions{&p.obj.Status.Conditions, p.obj.Generation}.set(s)
+		conditions{&p.obj.Status.Conditions, p.obj.Generation}.set(p.told(s))
 		p.obj.Status.ObservedGeneration = p.obj.Generation
-		if s.stalled && p.record().Origin == "" {
+		if p.record().Origin == "" && (s.stalled || p.tenant == nil) {
 			p.obj.Status.Drift, p.obj.Status.ScopeCount = nil, nil // Of what is not ours nothing is told.
 		}
+		s.after = p.tellContested(s.after)
 		if p.memory.request != "" {
 			p.obj.Status.LastHandledReconcileAt = p.memory.request
 		}
 	}
 	if !gone {
 		if err := p.writeStatus(ctx); err != nil {
-			p.undo(ctx)
 			if apierrors.IsConflict(err) {
 				return ctrl.Result{RequeueAfter: replanAfter}, nil
 			}
@@ -144,21 +156,21 @@ func (p *pass) writeStatus(ctx context.Context) error {
 	if err := p.Status().Patch(ctx, updated, patch); err != nil {
 		return err
 	}
-	before := recordedBy(p.stored)
+	concerned := recordedBy(p.stored)
 	p.obj, p.stored = updated, updated.DeepCopy()
-	p.wakeWaiting(before)
+	if after := recordedBy(p.stored); !slices.Equal(concerned, after) {
+		p.wakeConcerned(append(concerned, after...)...)
+	}
 	return nil
 }
 
-// wakeWaiting wakes who waits for grants that the object had recorded and has given up.
-func (p *pass) wakeWaiting(before []grant.Identity) {
-	after := recordedBy(p.stored)
-	for _, identity := range before {
-		if slices.Contains(after, identity) {
-			continue
-		}
-		for _, waiting := range p.claims.waitingFor(identity) {
-			p.Queue.Add(waiting)
+// wakeConcerned wakes whoever else is about grants that this object has acted on.
+func (p *pass) wakeConcerned(identities ...grant.Identity) {
+	for _, identity := range identities {
+		for _, other := range p.claims.waitingFor(identity) {
+			if other != p.key {
+				p.Queue.Add(other)
+			}
 		}
 	}
 }
@@ -168,12 +180,20 @@ func (p *pass) writeFinalizers(ctx context.Context) error {
 	patch := client.MergeFromWithOptions(p.stored, client.MergeFromWithOptimisticLock{})
 	updated := p.stored.DeepCopy()
 	updated.Finalizers = p.obj.Finalizers
+	ends := !p.obj.DeletionTimestamp.IsZero() && len(updated.Finalizers) == 0
+	if ends {
+		p.vanished.release(p.obj.UID)
+	}
 	if err := p.Patch(ctx, updated, patch); err != nil {
+		if ends && apierrors.IsConflict(err) { // Not found: an earlier pass has let it go, which the cache does not show yet.
+			p.vanished.keep(p.obj.UID)
+		}
 		return err
 	}
 	status := p.obj.Status
 	p.obj, p.stored = updated, updated.DeepCopy()
 	p.obj.Status = status
+	p.wakeConcerned(recordedBy(p.stored)...)
 	return nil
 }
 
@@ -195,13 +215,42 @@ func (r *ClientGrantReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err := indexClientGrants(mgr); err != nil {
 		return err
 	}
-	return ctrl.NewControllerManagedBy(mgr).
+	running := ctrl.NewControllerManagedBy(mgr).
 		Named("clientgrant").
-		For(&v1alpha1.ClientGrant{}, builder.WithPredicates(clientGrantChanged)).
+		For(&v1alpha1.ClientGrant{}, builder.WithPredicates(clientGrantChanged, predicate.Funcs{DeleteFunc: r.deleted})).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.usersOf)).
 		WatchesRawSource(r.Queue.source()).
-		WithOptions(queueOptions(r.Workers)).
-		Complete(r)
+		WithOptions(queueOptions(r.Workers))
+	if !r.Namespaced {
+		running.WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.within), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	}
+	return running.Complete(r)
+}
+
+// within returns the ClientGrants of a namespace.
+func (r *ClientGrantReconciler) within(ctx context.Context, namespace client.Object) []reconcile.Request {
+	list := &v1alpha1.ClientGrantList{}
+	if err := r.List(ctx, list, client.InNamespace(namespace.GetName())); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the ClientGrants of a namespace")
+		return nil
+	}
+	return requestsFor(list)
+}
+
+func requestsFor(list *v1alpha1.ClientGrantList) []reconcile.Request {
+	requests := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return requests
+}
+
+// deleted keeps what went too early; every deletion is looked at.
+func (r *ClientGrantReconciler) deleted(e event.DeleteEvent) bool {
+	if obj, ok := e.Object.(*v1alpha1.ClientGrant); ok {
+		r.vanished.note(obj)
+	}
+	return true
 }
 
 // usersOf returns the ClientGrants that read their client ID from a ConfigMap.
@@ -212,11 +261,7 @@ func (r *ClientGrantReconciler) usersOf(ctx context.Context, configMap client.Ob
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the ClientGrants of a ConfigMap", "configMap", key)
 		return nil
 	}
-	requests := make([]reconcile.Request, 0, len(users.Items))
-	for i := range users.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&users.Items[i])})
-	}
-	return requests
+	return requestsFor(users)
 }
 
 // clientGrantChanged lets through what a pass may have to act on: not the conditions that the operator writes itself.

@@ -46,29 +46,23 @@ var (
 	writeScopes = []string{"read:client_grants", "create:client_grants", "update:client_grants", "delete:client_grants"}
 )
 
-// proof is the last try to prove credentials.
-type proof struct {
-	// of is the fingerprint of what was tried, with generation and request of the Auth0Tenant.
-	of    string
-	state *state
-	count int
-	until time.Time
-	// at is when credentials were last accepted.
-	at time.Time
-}
-
 // session brings the session in line with the Auth0Tenant and says how it is.
 func (r *TenantReconciler) session(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant) *state {
 	key := tenant.Key(client.ObjectKeyFromObject(obj))
 	if s := r.Policy.check(obj); s != nil {
+		r.operatorIs(ctx, obj, "")
 		r.Sessions.Close(key)
 		return s
 	}
+	credentials, s := r.credentials(ctx, obj)
 	if obj.Spec.Mode == v1alpha1.ModeSuspend {
 		r.Sessions.Close(key)
-		return waiting(v1alpha1.ReasonSuspended, "Suspended by spec.mode; set it to Enforce to go on.")
+		suspended := waiting(v1alpha1.ReasonSuspended, "Suspended by spec.mode; set it to Enforce to go on.")
+		if s != nil && s.retry {
+			suspended.after = s.after // Whose application it uses is not known yet.
+		}
+		return suspended
 	}
-	credentials, s := r.credentials(ctx, obj)
 	open := r.Sessions.Get(key, string(obj.UID))
 	if s != nil {
 		r.withoutCredentials(open, s)
@@ -76,7 +70,7 @@ func (r *TenantReconciler) session(ctx context.Context, obj *v1alpha1.Auth0Tenan
 	}
 	fingerprint := fingerprintOf(obj, credentials, r.Policy.mode(obj))
 	if open != nil && fingerprint == known.fingerprint && !open.Health().Suspect {
-		open.Update(r.sessionConfig(obj, credentials), nil)
+		open.Update(r.sessionConfig(obj, known), nil)
 		r.Sessions.SetLimit(key, limitOf(obj))
 		return r.health(obj, open)
 	}
@@ -94,63 +88,28 @@ func (r *TenantReconciler) withoutCredentials(open *tenant.Session, s *state) {
 	open.Update(config, nil)
 }
 
-// prove asks for a token with the credentials and, where they are accepted, puts them to use. Credentials that are not
-// accepted leave a session with earlier ones at work.
-func (r *TenantReconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant,
-	credentials auth0.Credentials, fingerprint string,
-) *state {
-	attempt := fingerprint + obj.Annotations[v1alpha1.ReconcileRequestAnnotation]
-	if known.proof.of != attempt {
-		known.proof = proof{of: attempt}
-	}
-	key := tenant.Key(client.ObjectKeyFromObject(obj))
-	open := r.Sessions.Get(key, string(obj.UID))
-	if wait := time.Until(known.proof.until); wait > 0 {
-		again := known.proof.told(open)
-		again.after = wait
-		return &again
-	}
-	proven, s := r.authenticate(ctx, obj, credentials)
-	if s != nil {
-		known.proof.hold(s)
-		return s
-	}
-	if open != nil {
-		open.Update(r.sessionConfig(obj, credentials), proven)
-		r.Sessions.SetLimit(key, limitOf(obj))
-		open.Proven()
-		r.wakeGrants(ctx, types.NamespacedName(key))
-	} else {
-		request := types.NamespacedName(key)
-		//nolint:contextcheck // the session outlives this reconciliation
-		open = r.Sessions.Open(key, r.sessionConfig(obj, credentials), limitOf(obj), proven, func() { r.Queue.Add(request) })
-	}
-	known.fingerprint = fingerprint
-	known.proof.accepted()
-	return r.health(obj, open)
-}
-
 // authenticate makes a client and proves it with one token request.
 func (r *TenantReconciler) authenticate(ctx context.Context, obj *v1alpha1.Auth0Tenant, credentials auth0.Credentials,
-) (*auth0.Client, *state) {
-	readOnly := r.Policy.mode(obj) == v1alpha1.ModeObserve
+) (*auth0.Client, auth0.Token, *state) {
+	readOnly, host := r.Policy.mode(obj) == v1alpha1.ModeObserve, canonicalHost(obj)
 	made, err := auth0.New(auth0.Options{
 		Domain: obj.Spec.Domain, Audience: audience(obj), Credentials: credentials, UserAgent: r.UserAgent,
-		Guard: r.guard(readOnly),
+		Guard: r.guard(readOnly), OnResponse: func(response auth0.Response) { r.Sessions.Observed(host, response) },
 	})
 	if err != nil {
-		return nil, stalled(v1alpha1.ReasonInvalidCredentials, "Secret %q cannot be used: %s.", obj.Spec.Credentials.SecretRef.Name, err)
+		return nil, auth0.Token{}, stalled(v1alpha1.ReasonInvalidCredentials, "Secret %q cannot be used: %s.",
+			obj.Spec.Credentials.SecretRef.Name, err)
 	}
 	token, err := made.Authenticate(ctx)
-	if err == nil {
-		if s := judge(obj, token, readOnly); s != nil {
-			made.Close()
-			return nil, s
-		}
-		return made, nil
+	s := judge(obj, token, readOnly)
+	if err != nil {
+		s = refusedToken(obj, err)
 	}
-	made.Close()
-	return nil, refusedToken(obj, err)
+	if s != nil {
+		made.Close()
+		return nil, token, s
+	}
+	return made, token, nil
 }
 
 // guard refuses writes in mode Observe, and while the operator is not surely the leader. It works in the transport, so
@@ -207,50 +166,6 @@ func missingScopes(granted []string, readOnly bool) []string {
 	return slices.DeleteFunc(slices.Clone(needed), func(scope string) bool { return slices.Contains(granted, scope) })
 }
 
-// accepted notes that a token was issued. Should the Management API refuse it, one new token is asked for at once; should
-// it refuse that too, the next proof waits.
-func (p *proof) accepted() {
-	now := time.Now()
-	if now.Sub(p.at) > lastRefusedProof {
-		p.count = 0
-	}
-	p.at, p.until = now, now
-	if p.count > 0 {
-		p.until = now.Add(min(firstRefusedProof<<min(p.count-1, 20), lastRefusedProof))
-	}
-	p.count++
-	p.state = nil
-}
-
-// told is what the last proof showed. A token that was issued and then refused lacks a scope, where the tenant said so.
-func (p *proof) told(open *tenant.Session) state {
-	switch {
-	case p.state != nil:
-		return *p.state
-	case open != nil && open.Health().Lacking != "":
-		return *insufficientScope([]string{open.Health().Lacking})
-	}
-	return *stalled(v1alpha1.ReasonInvalidCredentials,
-		"Auth0 issues tokens for these credentials, but its Management API refuses them: see the tenant's log.")
-}
-
-func insufficientScope(missing []string) *state {
-	return stalled(v1alpha1.ReasonInsufficientScope, "The application lacks the Management API scopes %s: grant them in Auth0.",
-		names(missing))
-}
-
-// hold keeps a failed proof from being repeated too soon.
-func (p *proof) hold(s *state) {
-	first, last := firstUnavailableProof, lastUnavailableProof
-	if s.stalled {
-		first, last = firstRefusedProof, lastRefusedProof
-	}
-	wait := min(first<<min(p.count, 20), last)
-	p.count++
-	p.state, p.until = s, time.Now().Add(wait)
-	s.after = wait
-}
-
 // health is what is told of an Auth0Tenant whose credentials were accepted.
 func (r *TenantReconciler) health(obj *v1alpha1.Auth0Tenant, open *tenant.Session) *state {
 	health := open.Health()
@@ -284,9 +199,11 @@ func (r *TenantReconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0T
 	err := r.Live.Get(ctx, types.NamespacedName{Namespace: obj.Namespace, Name: name}, secret)
 	switch {
 	case apierrors.IsNotFound(err):
+		r.operatorIs(ctx, obj, "")
 		return auth0.Credentials{}, waiting(v1alpha1.ReasonSecretNotFound,
 			"Secret %q does not exist in namespace %q: create it with the keys clientID and clientSecret or privateKey.", name, obj.Namespace)
 	case apierrors.IsForbidden(err):
+		r.operatorIs(ctx, obj, "")
 		s := stalled(v1alpha1.ReasonSecretForbidden,
 			"The operator may not read Secrets in namespace %q: give it the Role for tenant namespaces there.", obj.Namespace)
 		s.after = lastUnavailableProof
@@ -297,7 +214,17 @@ func (r *TenantReconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0T
 		s.retry, s.keepsReady, s.after = true, true, firstUnavailableProof
 		return auth0.Credentials{}, s
 	}
+	r.operatorIs(ctx, obj, string(secret.Data[keyClientID]))
 	return fromSecret(obj, secret.Data)
+}
+
+// operatorIs notes which application an Auth0Tenant uses. Whoever waits to know, or is refused because of it, is woken:
+// the ClientGrants of every Auth0Tenant of that host.
+func (r *TenantReconciler) operatorIs(ctx context.Context, obj *v1alpha1.Auth0Tenant, clientID string) {
+	operator := tenant.Operator{UID: string(obj.UID), Host: canonicalHost(obj), ClientID: clientID}
+	if r.Sessions.SetOperator(tenant.Key(client.ObjectKeyFromObject(obj)), operator) {
+		r.wakeHost(ctx, operator.Host)
+	}
 }
 
 // fromSecret checks the Secret's keys. Its values are never told.
@@ -340,10 +267,10 @@ func fingerprintOf(obj *v1alpha1.Auth0Tenant, credentials auth0.Credentials, mod
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-func (r *TenantReconciler) sessionConfig(obj *v1alpha1.Auth0Tenant, credentials auth0.Credentials) tenant.Config {
+func (r *TenantReconciler) sessionConfig(obj *v1alpha1.Auth0Tenant, known *knownTenant) tenant.Config {
 	return tenant.Config{
-		Name: string(obj.UID), Host: canonicalHost(obj), ClientID: credentials.ClientID, Interval: interval(obj),
-		ReadOnly: r.Policy.mode(obj) == v1alpha1.ModeObserve,
+		Name: string(obj.UID), Host: canonicalHost(obj), Interval: interval(obj), ReadOnly: r.Policy.mode(obj) == v1alpha1.ModeObserve,
+		SystemHosts: known.systemHosts,
 	}
 }
 

@@ -20,7 +20,7 @@ var _ = Describe("The fields of a grant", func() {
 	)
 	BeforeEach(func() {
 		remote = startTenant()
-		tenant = readyTenant(remote)
+		tenant = readyTenant(remote, allowing(everyField...))
 	})
 	// change edits the spec, waits until it is in force, and returns the bodies of the PATCH requests for it.
 	change := func(obj *v1alpha1.ClientGrant, how func(*v1alpha1.ClientGrantSpec)) []string {

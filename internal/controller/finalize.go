@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,8 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
-	"github.com/clientgrants/clientgrant-operator/internal/auth0"
-	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
 
@@ -33,26 +30,53 @@ func (p *pass) finalize(ctx context.Context) error {
 	return p.finalizeOwned(ctx)
 }
 
-// finalizeOwned revokes what is recorded, or releases it under deletionPolicy Orphan.
+// finalizeOwned gives what is recorded to another ClientGrant that asks for it, else revokes it, or releases it under
+// deletionPolicy Orphan.
 func (p *pass) finalizeOwned(ctx context.Context) error {
+	p.listen()
 	exists, err := p.findTenant(ctx)
 	if err != nil {
 		return err
 	}
-	if p.orphans() {
-		return p.release(ctx)
+	orphans := p.orphans()
+	var left []*v1alpha1.OwnershipRecord
+	for _, record := range []*v1alpha1.OwnershipRecord{p.record(), p.obj.Status.Replaces} {
+		if _, owned := identityOf(record); !owned {
+			continue
+		}
+		done, err := p.succeeded(ctx, record, orphans)
+		if err != nil {
+			return err
+		}
+		if !done {
+			left = append(left, record)
+		}
 	}
-	if !exists {
+	switch {
+	case len(left) == 0:
+		return p.letGo(ctx)
+	case orphans:
+		return p.release(ctx, left)
+	case !exists:
 		return p.blocked("Auth0Tenant %q does not exist: create it again so that the grant can be revoked.", p.obj.Spec.TenantRef.Name)
 	}
+	return p.revokeAll(ctx, left)
+}
+
+// succeeded says whether another ClientGrant has the recorded grant now.
+func (p *pass) succeeded(ctx context.Context, record *v1alpha1.OwnershipRecord, orphans bool) (bool, error) {
+	if orphans {
+		return p.handOverUnseen(ctx, record)
+	}
+	return p.handOver(ctx, record)
+}
+
+func (p *pass) revokeAll(ctx context.Context, records []*v1alpha1.OwnershipRecord) error {
 	if err := p.mayRevoke(ctx); err != nil {
 		return err
 	}
-	if identity, ok := identityOf(p.record()); ok {
-		p.claims.ask(p.key, identity)
-	}
 	p.track()
-	for _, record := range []*v1alpha1.OwnershipRecord{p.record(), p.obj.Status.Replaces} {
+	for _, record := range records {
 		if err := p.revoke(ctx, record, p.memory.deletionSeen, causeDeletion); err != nil {
 			return err
 		}
@@ -73,9 +97,9 @@ func (p *pass) findTenant(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	p.tenant = found
-	p.session = p.Sessions.Get(tenant.Key(key), string(found.UID))
-	return true, nil
+	p.tenant, p.session = found, p.sessionOf(found)
+	p.permission, err = p.permissionFor(ctx, p.Live, found, p.obj.Namespace)
+	return true, err
 }
 
 // orphans says whether the grant is left in the tenant.
@@ -85,8 +109,15 @@ func (p *pass) orphans() bool {
 }
 
 // release lets the object go and the grant stay, and says so where it is seen.
-func (p *pass) release(ctx context.Context) error {
-	for _, record := range []*v1alpha1.OwnershipRecord{p.record(), p.obj.Status.Replaces} {
+func (p *pass) release(ctx context.Context, records []*v1alpha1.OwnershipRecord) error {
+	if may, err := p.mayOrphan(); err != nil {
+		return err
+	} else if !may {
+		return waiting(v1alpha1.ReasonDeletionBlocked,
+			"No access rule of Auth0Tenant %q that allows this grant gives the right Orphan: set spec.deletionPolicy to Delete to revoke it. %s",
+			p.tenant.Name, p.howToRelease())
+	}
+	for _, record := range records {
 		if identity, ok := identityOf(record); ok {
 			p.left(identity, "its deletionPolicy is Orphan")
 		}
@@ -129,6 +160,9 @@ func (p *pass) terminating(ctx context.Context) (bool, error) {
 	if !p.tenant.DeletionTimestamp.IsZero() {
 		return true, nil
 	}
+	if p.Namespaced {
+		return false, nil // With its namespace the Auth0Tenant is deleted, too.
+	}
 	namespace := &corev1.Namespace{}
 	if err := p.Live.Get(ctx, types.NamespacedName{Name: p.tenant.Namespace}, namespace); err != nil {
 		return false, client.IgnoreNotFound(err)
@@ -136,102 +170,24 @@ func (p *pass) terminating(ctx context.Context) (bool, error) {
 	return !namespace.DeletionTimestamp.IsZero(), nil
 }
 
-// blocked is a deletion that waits, with the command that ends the wait without revoking.
+// blocked is a deletion that waits, with what ends the wait without revoking.
 func (p *pass) blocked(format string, args ...any) *state {
-	return waiting(v1alpha1.ReasonDeletionBlocked,
-		"%s To delete this object and leave the access in place: kubectl -n %s patch clientgrants.auth0.clientgrants.dev %s --type=merge -p '{\"spec\":{\"deletionPolicy\":\"Orphan\"}}'",
-		fmt.Sprintf(format, args...), p.obj.Namespace, p.obj.Name)
+	reason := fmt.Sprintf(format, args...)
+	if p.abroad() && p.tenant != nil {
+		reason = fmt.Sprintf("Auth0Tenant %q in namespace %q does not let the grant be revoked now.", p.tenant.Name, p.tenant.Namespace)
+	}
+	return waiting(v1alpha1.ReasonDeletionBlocked, "%s %s", reason, p.howToRelease())
 }
 
-// revoke deletes the recorded grant and returns nil once it is proven absent: Auth0 answers a DELETE of a grant that is
-// not there like any other, so that only a look that began afterwards counts.
-func (p *pass) revoke(ctx context.Context, record *v1alpha1.OwnershipRecord, since time.Time, why cause) error {
-	identity, ok := identityOf(record)
-	if !ok {
-		return nil
+// howToRelease says how to delete the object with the access left in place.
+func (p *pass) howToRelease() string {
+	if !p.mayOrphanSpec() {
+		return fmt.Sprintf("To delete this object and leave the access in place: the owner of Auth0Tenant %q sets its spec.deletionPolicy to Orphan, "+
+			"or gives this namespace the right Orphan.", p.tenant.Name)
 	}
-	since = p.proofFrom(record, identity, since)
-	seen, err := p.observe(identity, since)
-	if err != nil || seen.Grant == nil {
-		return err
-	}
-	if record.GrantID == "" && !seen.Grant.MadeFrom(record.Sent) && seen.Grant.ID != p.memory.made && !p.mayAdopt() {
-		return p.notOurs(identity, record) // What is there is somebody else's.
-	}
-	if seen.Grant.IsSystem {
-		return p.blocked("The grant belongs to Auth0 itself and is never written.")
-	}
-	if err := p.heldBack(identity, seen.Grant); err != nil {
-		return err
-	}
-	if err := p.session.Ready(tenant.Key(p.key)); err != nil {
-		return err
-	}
-	if err := p.stillUnwanted(ctx, why); err != nil {
-		return err
-	}
-	p.audit("Deleting a grant", why, identity, seen.Grant.ID, grant.Difference{Removed: seen.Grant.Scope})
-	if _, err := p.session.Delete(p.correlated(ctx), identity, seen.Grant.ID); err != nil && !auth0.IsNotFound(err) {
-		return p.notRevoked(identity, seen.Grant, err)
-	}
-	p.event(v1alpha1.EventRevoked, "Revoked grant %s.", seen.Grant.ID)
-	_, err = p.observe(identity, since)
-	return err
-}
-
-// proofFrom is when a look must begin to prove the recorded grant absent: an unanswered create request has its time first.
-func (p *pass) proofFrom(record *v1alpha1.OwnershipRecord, identity grant.Identity, since time.Time) time.Time {
-	if late := p.lateAnswers(identity); record.Sent != "" && late.After(since) {
-		return late
-	}
-	return since
-}
-
-// stillUnwanted checks, right before a deletion, that nothing it was decided on has changed. Of a replaced grant that is
-// also who the spec names.
-func (p *pass) stillUnwanted(ctx context.Context, why cause) error {
-	if why == causeReplacement {
-		return p.current(ctx)
-	}
-	return p.unchanged(ctx)
-}
-
-// undo revokes what this pass has made for an object that is gone. A deletion that the API server began before the
-// finalizer was there does not wait for it, and nobody else would know of the grant.
-func (p *pass) undo(ctx context.Context) {
-	if p.created == "" {
-		return
-	}
-	live := &v1alpha1.ClientGrant{}
-	err := p.Live.Get(ctx, p.key, live)
-	if err == nil && live.UID == p.stored.UID || client.IgnoreNotFound(err) != nil {
-		return // Its record tells of the request.
-	}
-	id := p.record().GrantID
-	p.audit("Deleting a grant", causeDeletion, p.identity, id, grant.Difference{})
-	if _, err := p.session.Delete(p.correlated(ctx), p.identity, id); err != nil {
-		p.left(p.identity, "the ClientGrant was gone before its finalizer held it, and the grant could not be deleted")
-		p.tellLeft()
-	}
-}
-
-// notOurs settles a record whose create request had no effect that can be told from somebody else's grant.
-func (p *pass) notOurs(identity grant.Identity, record *v1alpha1.OwnershipRecord) error {
-	if record.Sent != "" {
-		p.left(identity, "a create request was never answered, and the grant that is there now is not to be adopted")
-	}
-	return nil
-}
-
-// notRevoked tells of a refused DELETE; what passes by itself is tried again.
-func (p *pass) notRevoked(identity grant.Identity, seen *grant.Grant, err error) error {
-	s := stateOf(err)
-	if s.retry || s.silent || s.after > 0 {
-		return err
-	}
-	blocked := p.blocked("%s", s.message)
-	blocked.cause = err
-	return p.hold(identity, blocked, seen)
+	return fmt.Sprintf("To delete this object and leave the access in place: "+
+		"kubectl -n %s patch clientgrants.auth0.clientgrants.dev %s --type=merge -p '{\"spec\":{\"deletionPolicy\":\"Orphan\"}}'",
+		p.obj.Namespace, p.obj.Name)
 }
 
 // held adds to what keeps a deletion from being made how to do without it.
@@ -242,105 +198,8 @@ func (p *pass) held(err error) error {
 	}
 	told := *s
 	told.message = p.blocked("%s.", strings.TrimSuffix(s.message, ".")).message
-	if s.reason == v1alpha1.ReasonTenantNotReady {
-		told.reason, told.keepsReady = v1alpha1.ReasonDeletionBlocked, false
+	if s.reason == v1alpha1.ReasonTenantNotReady || p.abroad() {
+		told.reason, told.keepsReady, told.working = v1alpha1.ReasonDeletionBlocked, false, false
 	}
 	return &told
-}
-
-// finalizeUnrecorded deals with a finalizer that has no record: a restore without status, or written by hand. A grant
-// that nobody else tracks and that might be adopted today is revoked, as it was before the restore; any other stays.
-func (p *pass) finalizeUnrecorded(ctx context.Context) error {
-	if tenantKey(p.obj).Namespace != p.obj.Namespace {
-		return p.letGo(ctx)
-	}
-	exists, err := p.findTenant(ctx)
-	if err != nil {
-		return err
-	}
-	holder, err := p.resolveClient(ctx, p.obj)
-	if known := (*state)(nil); err != nil && !asState(err, &known) {
-		return err
-	} else if err != nil {
-		return p.leave(ctx, "its client cannot be resolved any more")
-	}
-	p.identity = grant.Identity{
-		ClientID: holder.ClientID, DefaultFor: holder.DefaultFor, Audience: p.obj.Spec.Audience,
-		SubjectType: string(p.obj.Spec.SubjectType),
-	}
-	if exists {
-		p.identity.Tenant = canonicalHost(p.tenant)
-	}
-	if tracked, err := p.trackedByOther(ctx); err != nil || tracked {
-		return firstError(err, func() error { return p.letGo(ctx) })
-	}
-	if !p.mayAdopt() || p.orphans() || p.permitted() != nil {
-		return p.leave(ctx, "it was never recorded as this object's own, and is not to be adopted")
-	}
-	if !exists {
-		return p.blocked("Auth0Tenant %q does not exist: create it, so that a grant this object may have made can be revoked.",
-			p.obj.Spec.TenantRef.Name)
-	}
-	if err := p.mayRevoke(ctx); err != nil {
-		return err
-	}
-	return p.adoptToRevoke(ctx)
-}
-
-// adoptToRevoke records the grant as owned, if it is there, so that it is revoked like any other.
-func (p *pass) adoptToRevoke(ctx context.Context) error {
-	p.track()
-	seen, err := p.observe(p.identity, p.memory.deletionSeen)
-	if err != nil {
-		return err
-	}
-	switch {
-	case seen.Grant == nil:
-		return p.letGo(ctx)
-	case seen.Grant.IsSystem:
-		return p.leave(ctx, "it belongs to Auth0 itself")
-	}
-	record := recordFor(v1alpha1.OriginAdopted, p.identity)
-	record.GrantID = seen.Grant.ID
-	if err := p.own(ctx, record); err != nil {
-		return err
-	}
-	return p.finalizeOwned(ctx)
-}
-
-// leave lets the object go, and tells of access that may remain.
-func (p *pass) leave(ctx context.Context, why string) error {
-	if p.tenant != nil {
-		p.left(p.identity, why)
-	}
-	return p.letGo(ctx)
-}
-
-// trackedByOther says whether another ClientGrant records, replaces or asks for the identity.
-func (p *pass) trackedByOther(ctx context.Context) (bool, error) {
-	for _, match := range []client.MatchingFields{{indexRecord: p.identity.String()}, {indexAsks: asksFor(p.obj)}} {
-		others := &v1alpha1.ClientGrantList{}
-		if err := p.List(ctx, others, match); err != nil {
-			return false, err
-		}
-		for i := range others.Items {
-			if others.Items[i].UID != p.obj.UID && p.tracks(ctx, &others.Items[i]) {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
-}
-
-func (p *pass) tracks(ctx context.Context, other *v1alpha1.ClientGrant) bool {
-	for _, record := range []*v1alpha1.OwnershipRecord{&other.Status.OwnershipRecord, other.Status.Replaces} {
-		if identity, ok := identityOf(record); ok && identity == p.identity {
-			return true
-		}
-	}
-	if !other.DeletionTimestamp.IsZero() {
-		return false
-	}
-	holder, err := p.resolveClient(ctx, other)
-	return err == nil && asksFor(other) == asksFor(p.obj) && holder == p.identity.Holder()
 }

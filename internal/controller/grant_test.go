@@ -136,20 +136,68 @@ var _ = Describe("A ClientGrant that cannot be fulfilled says what to do", func(
 		Expect(remote.Grants()).To(ContainElement(held))
 	})
 
-	It("when it names the application of another Auth0Tenant of the same Auth0 tenant", func() {
-		application := remote.AddClient(sim.Client{AppType: "non_interactive"})
-		seen.keep(application.Secret)
-		remote.AddGrant(sim.Grant{ClientID: application.ID, Audience: remote.ManagementAudience(), Scope: []string{
-			"read:client_grants", "create:client_grants", "update:client_grants", "delete:client_grants",
-		}})
-		secret := secretFor(remote)
-		secret.StringData = map[string]string{"clientID": application.ID, secretKey: application.Secret}
-		other := create(tenantFor(remote, create(secret).Name))
-		Eventually(conditionOf(other)).Should(Equal("True Available"))
-		obj.Spec.ClientRef.ID = application.ID
-		create(obj)
-		Eventually(conditionOf(obj)).Should(Equal("False NotPermitted"))
-		Expect(sent(remote, "")).To(BeEmpty())
+	Context("when it names the application of another Auth0Tenant of the same Auth0 tenant", func() {
+		var (
+			secret *corev1.Secret
+			other  *v1alpha1.Auth0Tenant
+		)
+		BeforeEach(func() {
+			application := remote.AddClient(sim.Client{AppType: "non_interactive"})
+			seen.keep(application.Secret)
+			remote.AddGrant(sim.Grant{ClientID: application.ID, Audience: remote.ManagementAudience(), Scope: []string{
+				"read:client_grants", "create:client_grants", "update:client_grants", "delete:client_grants",
+			}})
+			secret = secretFor(remote)
+			secret.StringData = map[string]string{"clientID": application.ID, secretKey: application.Secret}
+			create(secret)
+			other = tenantFor(remote, secret.Name)
+			obj.Spec.ClientRef.ID = application.ID
+		})
+		expectRefused := func() {
+			GinkgoHelper()
+			create(obj)
+			Eventually(conditionOf(obj)).Should(Equal("False NotPermitted"))
+			Expect(sent(remote, "")).To(BeEmpty())
+		}
+
+		It("and that works", func() {
+			create(other)
+			Eventually(conditionOf(other)).Should(Equal("True Available"))
+			expectRefused()
+		})
+
+		It("and that is suspended", func() {
+			other.Spec.Mode = v1alpha1.ModeSuspend
+			create(other)
+			Eventually(conditionOf(other)).Should(Equal("False Suspended"))
+			expectRefused()
+		})
+
+		It("and that has lost its Secret", func() {
+			create(other)
+			Eventually(conditionOf(other)).Should(Equal("True Available"))
+			remove(secret)
+			Eventually(conditionOf(other)).Should(Equal("False SecretNotFound"))
+			expectRefused()
+		})
+
+		It("until that is gone", func() {
+			create(other)
+			Eventually(conditionOf(other)).Should(Equal("True Available"))
+			expectRefused()
+			remove(other)
+			Eventually(conditionOf(obj)).Should(Equal("True Available"))
+		})
+
+		It("which came later: from then on nothing is written", func() {
+			available(obj)
+			create(other)
+			Eventually(conditionOf(obj)).Should(Equal("False NotPermitted"))
+			remote.ClearLog()
+			remote.EditGrant(obj.Status.GrantID, func(g *sim.Grant) { g.Scope = nil })
+			resync(tenant)
+			Consistently(func() []string { return sent(remote, "") }).Should(BeEmpty())
+		})
 	})
 
 	It("when the grant is one of Auth0's own, which stays as it is", func() {

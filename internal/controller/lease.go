@@ -48,7 +48,13 @@ func (l *Lease) noting(record resourcelock.LeaderElectionRecord, write func() er
 
 // Guard returns ErrNotLeader unless the lease was renewed within the renew deadline.
 func (l *Lease) Guard() error {
-	if renewed := l.renewed.Load(); renewed == nil || time.Since(*renewed) > l.RenewDeadline {
+	renewed := l.renewed.Load()
+	if renewed == nil {
+		return ErrNotLeader
+	}
+	// The monotonic clock stands still while the machine sleeps, the other one may be set back: the longer time counts.
+	now := time.Now()
+	if max(now.Sub(*renewed), now.Round(0).Sub(renewed.Round(0))) > l.RenewDeadline {
 		return ErrNotLeader
 	}
 	return nil

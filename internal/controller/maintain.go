@@ -18,32 +18,48 @@ func (p *pass) maintain(ctx context.Context) error {
 		p.abandon()
 		return waiting(v1alpha1.ReasonSuspended, "Suspended by spec.mode; set it to Enforce to go on.")
 	}
-	if err := p.entitled(ctx); err != nil {
+	if err := p.resolve(ctx); err != nil {
+		return p.notEntitled(ctx, err)
+	}
+	if err := p.usable(); err != nil {
 		p.abandon()
 		return err
 	}
-	if err := p.claim(ctx); err != nil {
-		return err
-	}
-	p.track()
 	if p.observing() {
-		return p.report()
+		return firstError(p.claim(ctx), func() error { p.track(); return p.report() })
 	}
+	// What the spec does not name any more is given away at once, also where another object owns what it names.
 	if err := p.replace(ctx); err != nil {
 		return err
 	}
-	if err := p.converge(ctx); err != nil {
-		return err
+	if err := p.enforce(ctx); err != nil {
+		return p.giveReplaced(ctx, err)
 	}
 	return p.settleReplaced(ctx)
 }
 
-// entitled resolves everything that has to be known before the tenant may be asked.
-func (p *pass) entitled(ctx context.Context) error {
-	if err := p.resolve(ctx); err != nil {
+// enforce makes the grant that the spec names this object's own, and what the spec says.
+func (p *pass) enforce(ctx context.Context) error {
+	if err := p.claim(ctx); err != nil {
 		return err
 	}
-	return p.usable()
+	p.track()
+	return p.converge(ctx)
+}
+
+// notEntitled deals with an object that may ask nothing of the tenant now.
+func (p *pass) notEntitled(ctx context.Context, err error) error {
+	refusal := (*state)(nil)
+	if !asState(err, &refusal) || refusal.reason != v1alpha1.ReasonNotPermitted {
+		p.abandon()
+		return err
+	}
+	if len(recordedBy(p.obj)) > 0 {
+		return p.frozen(ctx, refusal)
+	}
+	p.abandon()
+	p.tellOwner(refusal)
+	return refusal
 }
 
 // observing says whether nothing may be written.
@@ -66,11 +82,30 @@ func (p *pass) track() {
 }
 
 func (p *pass) observe(identity grant.Identity, notBefore time.Time) (tenant.Observation, error) {
-	seen, err := p.session.Observe(tenant.Key(p.key), identity, notBefore)
+	seen, err := p.session.Observe(tenant.Key(p.key), identity, notBefore, p.readClass())
 	if err != nil && !errors.Is(err, tenant.ErrPending) {
 		err = unobserved(err)
 	}
 	return seen, err
+}
+
+// readClass is how urgent it is to know what the tenant holds.
+func (p *pass) readClass() tenant.Class {
+	switch {
+	case !p.obj.DeletionTimestamp.IsZero() || p.gone:
+		return tenant.ClassRevocation
+	case p.memory.inPlace:
+		return tenant.ClassResync
+	}
+	return tenant.ClassChange
+}
+
+// writeClass is how urgent a write is that takes no access away.
+func (p *pass) writeClass(why cause) tenant.Class {
+	if why == causeDrift {
+		return tenant.ClassResync
+	}
+	return tenant.ClassChange
 }
 
 // converge makes the grant of the wanted identity exist, belong to this object, and hold what the spec says.
@@ -88,23 +123,47 @@ func (p *pass) converge(ctx context.Context) error {
 	if seen.Grant.IsSystem {
 		return systemGrant()
 	}
+	if err := p.allowed(grant.Over(desired(&p.obj.Spec), *seen.Grant)); err != nil {
+		return p.wider(ctx, *seen.Grant, err)
+	}
 	return p.update(ctx, seen)
+}
+
+// wider deals with a grant that gives more than the rules allow, in fields that the spec leaves alone: nothing is written
+// but what takes access away.
+func (p *pass) wider(ctx context.Context, held grant.Grant, err error) error {
+	p.tell(held)
+	refusal := (*state)(nil)
+	if asState(err, &refusal) {
+		p.tellOwner(refusal)
+	}
+	return firstError(p.narrow(ctx), func() error { return err })
 }
 
 // takeOver makes a grant that is in the tenant this object's own, if it is not yet and may be.
 func (p *pass) takeOver(ctx context.Context, held grant.Grant) error {
 	record := *p.record()
 	recorded, ok := identityOf(&record)
-	acted := ok && recorded == p.identity && p.hasFinalizer()
+	same := ok && recorded == p.identity
 	switch {
-	case acted && record.GrantID != "":
-		p.record().GrantID = held.ID
-		return nil
-	case acted && (held.MadeFrom(record.Sent) || held.ID == p.memory.made):
+	case same && record.GrantID != "":
+		record.GrantID = held.ID
+		if p.hasFinalizer() {
+			*p.record() = record
+			return nil
+		}
+		return p.own(ctx, record) // Another ClientGrant handed it over.
+	case same && p.hasFinalizer() && p.isOurs(&record, held):
 		p.record().GrantID, p.record().Sent = held.ID, ""
 		p.created = fmt.Sprintf("Created grant %s; the answer to the request had been lost.", held.ID)
 		return nil
-	case !p.mayAdopt() || held.IsSystem:
+	}
+	return p.adopt(ctx, held)
+}
+
+// adopt makes a grant that was in the tenant first this object's own, or says that it may not be.
+func (p *pass) adopt(ctx context.Context, held grant.Grant) error {
+	if !p.mayAdopt(held) || held.IsSystem {
 		return p.refuseAdoption(ctx, held)
 	}
 	p.audit("Adopting a grant that was in the tenant first", causeAdoption, p.identity, held.ID,
@@ -118,9 +177,6 @@ func (p *pass) takeOver(ctx context.Context, held grant.Grant) error {
 	return nil
 }
 
-// mayAdopt is the adoption gate.
-func (p *pass) mayAdopt() bool { return p.obj.Spec.AdoptionPolicy == v1alpha1.AdoptionPolicyAdopt }
-
 // refuseAdoption takes back a record that claimed what is not ours after all.
 func (p *pass) refuseAdoption(ctx context.Context, held grant.Grant) error {
 	if recorded, ok := identityOf(p.record()); ok && recorded == p.identity {
@@ -131,7 +187,7 @@ func (p *pass) refuseAdoption(ctx context.Context, held grant.Grant) error {
 			return err
 		}
 	}
-	if held.IsSystem && p.mayAdopt() {
+	if held.IsSystem && p.mayAdopt(held) {
 		return systemGrant()
 	}
 	return adoptionRefused()
@@ -139,98 +195,13 @@ func (p *pass) refuseAdoption(ctx context.Context, held grant.Grant) error {
 
 func adoptionRefused() *state {
 	return stalled(v1alpha1.ReasonAdoptionRefused,
-		"The grant exists already and may not be taken over: set spec.adoptionPolicy to Adopt, or remove the grant from the tenant.")
+		"The grant exists already and may not be taken over: that takes spec.adoptionPolicy Adopt and an access rule of the Auth0Tenant "+
+			"that allows the grant as it will be and lists AdoptExisting.")
 }
 
 func systemGrant() *state {
 	return stalled(v1alpha1.ReasonSystemGrant,
 		"The grant belongs to Auth0 itself and is never written: delete this ClientGrant.")
-}
-
-// create makes the grant. What was planned is recorded before the request leaves, so that its effect is found and known
-// as ours whatever happens after.
-func (p *pass) create(ctx context.Context) error {
-	if err := p.heldBack(p.identity, nil); err != nil {
-		return err
-	}
-	body := grant.NewGrant(p.identity, desired(&p.obj.Spec))
-	unanswered, err := p.unansweredBefore(body)
-	if err != nil {
-		return err
-	}
-	if err := p.session.Ready(tenant.Key(p.key)); err != nil {
-		return err
-	}
-	record := recordFor(v1alpha1.OriginCreated, p.identity)
-	record.Sent = body.Hash()
-	if err := p.own(ctx, record); err != nil {
-		return err
-	}
-	if err := p.current(ctx); err != nil {
-		if !unanswered {
-			p.record().Sent = "" // Nothing has left.
-		}
-		return err
-	}
-	p.audit("Creating a grant", p.cause(), p.identity, "", grant.Difference{Added: body.Scope})
-	p.memory.sentAt = time.Now()
-	held, err := p.session.Create(p.correlated(ctx), p.identity, body)
-	if !unanswered && !auth0.Unanswered(err) && !errors.Is(err, tenant.ErrOtherGrant) {
-		p.memory.answered, p.memory.answeredFor = time.Now(), p.identity
-	}
-	if err != nil {
-		return p.notCreated(err, unanswered)
-	}
-	p.memory.made = held.ID
-	p.record().GrantID, p.record().Sent = held.ID, ""
-	p.memory.refusal = nil
-	p.created = fmt.Sprintf("Created grant %s.", held.ID)
-	return p.verify(held)
-}
-
-// unansweredBefore says whether an earlier create request for this identity may still have its effect. One with the
-// same content may be repeated: the tenant keeps one grant of an identity. Before one with other content, the earlier
-// one must have had its time.
-func (p *pass) unansweredBefore(body grant.New) (bool, error) {
-	recorded, ok := identityOf(p.record())
-	if !ok || recorded != p.identity || p.record().Sent == "" || !p.hasFinalizer() {
-		return false, nil
-	}
-	if p.record().Sent == body.Hash() {
-		return true, nil
-	}
-	seen, err := p.observe(p.identity, p.lateAnswers(p.identity))
-	if err == nil && seen.Grant != nil {
-		err = errStale
-	}
-	return false, err
-}
-
-// lateAnswers is when an unanswered create request has had its time: what the server does later than that is beyond us.
-func (p *pass) lateAnswers(identity grant.Identity) time.Time {
-	if start := p.memories.start; p.memory.sentAt.Equal(start) {
-		return start // It left before this process: its connection is gone.
-	}
-	if p.memory.answeredFor == identity && p.memory.answered.After(p.memory.sentAt) {
-		return p.memory.answered
-	}
-	return p.memory.sentAt.Add(auth0.DefaultTimeout)
-}
-
-// notCreated sorts out what a create request that did not succeed leaves behind.
-func (p *pass) notCreated(err error, unanswered bool) error {
-	if !auth0.Unanswered(err) && !errors.Is(err, tenant.ErrOtherGrant) && !unanswered {
-		p.record().Sent = ""
-	}
-	if auth0.IsConflict(err) && p.memory.refusal == nil {
-		// The grant is there after all. What an observation from now on shows goes through the adoption gate, or is
-		// what an unanswered request made.
-		_ = p.refused(err, nil)
-		p.memory.refusal.until = time.Time{}
-		_, err := p.observe(p.identity, time.Time{})
-		return err
-	}
-	return p.refused(err, nil)
 }
 
 // update brings a grant that is owned to the spec, with one request and only where it differs.
@@ -240,41 +211,67 @@ func (p *pass) update(ctx context.Context, seen tenant.Observation) error {
 	if change.Empty() {
 		return p.verified(seen)
 	}
-	if err := p.heldBack(p.identity, &held); err != nil {
+	if s := p.contested(); s != nil {
+		return firstError(p.recent(seen), func() error {
+			return firstError(p.narrow(ctx), func() error { return s })
+		})
+	}
+	changed, err := p.patch(ctx, held, change, p.cause())
+	if err != nil {
 		return err
 	}
-	if err := p.session.Ready(tenant.Key(p.key)); err != nil {
-		return err
+	return p.verify(changed)
+}
+
+// patch sends one change of a grant that is owned, and returns what the tenant made of it.
+func (p *pass) patch(ctx context.Context, held grant.Grant, change grant.Fields, why cause) (grant.Grant, error) {
+	if err := p.heldBack(p.identity, &held); err != nil {
+		return held, err
+	}
+	class := p.writeClass(why)
+	if grant.Reduces(change, held) {
+		class = tenant.ClassRevocation
+	}
+	if err := p.session.Ready(tenant.Key(p.key), class); err != nil {
+		return held, err
 	}
 	if err := p.current(ctx); err != nil {
-		return err
+		return held, err
 	}
 	difference := grant.Describe(change, held)
-	p.audit("Changing a grant", p.cause(), p.identity, held.ID, difference)
-	changed, err := p.session.Change(p.correlated(ctx), p.identity, held.ID, change)
+	p.audit("Changing a grant", why, p.identity, held.ID, difference)
+	changed, err := p.session.Change(p.correlated(ctx), tenant.Key(p.key), p.identity, held.ID, change)
 	if auth0.IsNotFound(err) {
-		return unavailable(err) // It vanished between looking and writing: look again.
+		return held, unavailable(err) // It vanished between looking and writing: look again.
 	}
 	if err != nil {
-		return p.refused(err, &held)
+		return held, p.refused(err, &held)
 	}
 	p.memory.refusal = nil
+	if why == causeDrift {
+		p.memory.corrected(p.session.Health().Completed)
+	}
 	p.event(v1alpha1.EventUpdated, "Updated grant %s: scopes %s%s.", held.ID, difference.Summary(), fieldList(difference.Fields))
-	return p.verify(changed)
+	p.wakeConcerned(p.identity)
+	return changed, nil
 }
 
 // verified ends a pass that found nothing to do: it counts if what was seen is younger than what was asked for.
 func (p *pass) verified(seen tenant.Observation) error {
-	if fresh := p.memory.fresh(); seen.Began.Before(fresh) {
-		again, err := p.observe(p.identity, fresh)
-		if err != nil {
-			return err
-		}
-		if again.Grant == nil || !again.Grant.Equal(*seen.Grant) {
-			return errStale
-		}
+	return firstError(p.recent(seen), func() error { return p.verify(*seen.Grant) })
+}
+
+// recent makes sure that what a pass without a write tells is not older than what it answers.
+func (p *pass) recent(seen tenant.Observation) error {
+	fresh := p.memory.fresh()
+	if !seen.Began.Before(fresh) {
+		return nil
 	}
-	return p.verify(*seen.Grant)
+	again, err := p.observe(p.identity, fresh)
+	if err == nil && (again.Grant == nil || !again.Grant.Equal(*seen.Grant)) {
+		err = errStale
+	}
+	return err
 }
 
 // verify compares what the tenant keeps with what was asked of it: some scopes it drops without a word.
@@ -291,6 +288,7 @@ func (p *pass) verify(held grant.Grant) error {
 		return p.hold(p.identity, stalled(v1alpha1.ReasonRejected, "Auth0 accepted but did not take over: scopes %s%s.",
 			left.Summary(), fieldList(left.Fields)), &held)
 	}
+	p.memory.inPlace = true
 	return nil
 }
 

@@ -1,10 +1,13 @@
 package controller
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -22,20 +25,39 @@ type memory struct {
 	requestedAt time.Time
 	// deletionSeen is when the deletion of the object was seen first.
 	deletionSeen time.Time
-	// sentAt is when the create request left that status.sent tells of; the start of the process where it left earlier.
-	sentAt time.Time
+	// requests are the last create requests of this process for the grants that the object records.
+	requests map[grant.Identity]createRequest
 	// made is the ID of the grant that the last create request was answered with, until a status tells it.
 	made string
-	// answered is when a create request was answered, with none before it unanswered: status.sent may not tell of it yet;
-	// answeredFor is which grant it was for.
-	answered    time.Time
-	answeredFor grant.Identity
+	// refusedAt is the generation at which the owner of the tenant was told that the object is not permitted.
+	refusedAt int64
+	// inPlace says that the tenant held what this generation asks for.
+	inPlace bool
+	// corrections are when this grant was last brought back to its spec, correctedIn how many refreshes had ended then.
+	corrections []time.Time
+	correctedIn int
 	// refusal is Auth0's last refusal of a write; nothing is sent again until it is over.
 	refusal *refusal
 	// dropped are scopes that Auth0 accepted and did not keep, at this generation.
 	dropped []string
 	// droppedBefore is set where an earlier process found scopes dropped at this generation: those that are missing now.
 	droppedBefore bool
+}
+
+// createRequest is one that left: when, or when it was answered with none before it unanswered. A status may not tell of
+// the answer yet.
+type createRequest struct {
+	at       time.Time
+	answered bool
+}
+
+// requested notes a create request; those for grants that are not recorded any more are forgotten.
+func (m *memory) requested(identity grant.Identity, answered bool, recorded []grant.Identity) {
+	maps.DeleteFunc(m.requests, func(known grant.Identity, _ createRequest) bool { return !slices.Contains(recorded, known) })
+	if m.requests == nil {
+		m.requests = map[grant.Identity]createRequest{}
+	}
+	m.requests[identity] = createRequest{at: time.Now(), answered: answered}
 }
 
 // refusal holds a refused write back, until its time comes or what it depends on changes.
@@ -51,27 +73,31 @@ type refusal struct {
 
 // memories holds the memory of every ClientGrant. One object has one pass at a time; the lock guards the map alone.
 type memories struct {
-	mu    sync.Mutex
+	mu sync.Mutex
+	// start is when the first pass began: where there is a leader, no earlier than the leadership.
 	start time.Time
 	byKey map[types.NamespacedName]*memory
 }
 
 func newMemories() *memories {
-	return &memories{start: time.Now(), byKey: map[types.NamespacedName]*memory{}}
+	return &memories{byKey: map[types.NamespacedName]*memory{}}
 }
 
 // of returns the object's memory, brought up to date with its generation and request.
 func (m *memories) of(key types.NamespacedName, obj *v1alpha1.ClientGrant) *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := time.Now()
+	if m.start.IsZero() {
+		m.start = now
+	}
 	memory := m.byKey[key]
 	if memory == nil || memory.uid != obj.UID {
 		memory = newMemory(obj, m.start)
 		m.byKey[key] = memory
 	}
-	now := time.Now()
 	if memory.generation != obj.Generation {
-		memory.generation, memory.since = obj.Generation, now
+		memory.generation, memory.since, memory.inPlace = obj.Generation, now, false
 		memory.refusal, memory.dropped, memory.droppedBefore = nil, nil, false
 	}
 	if request := obj.Annotations[v1alpha1.ReconcileRequestAnnotation]; request != "" && request != memory.request {
@@ -88,15 +114,34 @@ func (m *memories) of(key types.NamespacedName, obj *v1alpha1.ClientGrant) *memo
 // tenant serves all of them; with a younger one now.
 func newMemory(obj *v1alpha1.ClientGrant, start time.Time) *memory {
 	since := start
-	if obj.CreationTimestamp.After(start) {
+	if !obj.CreationTimestamp.Time.Before(start.Truncate(time.Second)) { // Kubernetes tells whole seconds.
 		since = time.Now()
 	}
 	ready := meta.FindStatusCondition(obj.Status.Conditions, v1alpha1.ConditionReady)
 	return &memory{
-		uid: obj.UID, generation: obj.Generation, since: since, sentAt: start,
+		uid: obj.UID, generation: obj.Generation, since: since,
 		request:       obj.Status.LastHandledReconcileAt,
+		refusedAt:     refusedAt(ready),
+		inPlace:       ready != nil && ready.Reason == v1alpha1.ReasonAvailable && ready.ObservedGeneration == obj.Generation,
 		droppedBefore: ready != nil && ready.Reason == v1alpha1.ReasonScopesDropped && ready.ObservedGeneration == obj.Generation,
 	}
+}
+
+func refusedAt(ready *metav1.Condition) int64 {
+	if ready == nil || ready.Reason != v1alpha1.ReasonNotPermitted {
+		return 0
+	}
+	return ready.ObservedGeneration
+}
+
+// last returns the memory of an object that is gone.
+func (m *memories) last(key types.NamespacedName, obj *v1alpha1.ClientGrant) *memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if memory := m.byKey[key]; memory != nil && memory.uid == obj.UID {
+		return memory
+	}
+	return newMemory(obj, m.start)
 }
 
 // isAnother says whether what is remembered under the name is of an object that is gone.

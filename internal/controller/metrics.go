@@ -11,6 +11,12 @@ var grantsLeft = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Help: "Grants that may remain in the tenant although no ClientGrant manages them any more.",
 }, []string{"tenant_namespace", "tenant"})
 
+// handOvers counts grants that changed from one ClientGrant to another.
+var handOvers = prometheus.NewCounterVec(prometheus.CounterOpts{
+	Name: "clientgrant_hand_overs_total",
+	Help: "Grants that were handed over from one ClientGrant to another.",
+}, []string{"tenant_namespace", "tenant"})
+
 func init() {
-	metrics.Registry.MustRegister(grantsLeft)
+	metrics.Registry.MustRegister(grantsLeft, handOvers)
 }

@@ -30,7 +30,7 @@ var _ = Describe("Mode Observe", func() {
 			)
 			BeforeEach(func() {
 				remote = startTenant()
-				tenant = readyTenant(remote, func(t *v1alpha1.Auth0Tenant) {
+				tenant = readyTenant(remote, allowing(everyField...), func(t *v1alpha1.Auth0Tenant) {
 					if whose == "the Auth0Tenant's" {
 						t.Spec.Mode = v1alpha1.ModeObserve
 					}

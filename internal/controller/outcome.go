@@ -44,7 +44,9 @@ type state struct {
 	retry bool
 	// silent states leave the status as it is.
 	silent bool
-	cause  error
+	// forOwner is what the owner of the tenant is told, and nobody else.
+	forOwner string
+	cause    error
 }
 
 // Error is the message of the state.
@@ -70,7 +72,6 @@ func tenantNotReady(format string, args ...any) *state {
 // stateOf maps every error of a pass to what is told and when to look again. It decides alone on its argument.
 func stateOf(err error) *state {
 	var known *state
-	var wait *tenant.WaitError
 	var call *auth0.Error
 	switch {
 	case err == nil:
@@ -81,10 +82,10 @@ func stateOf(err error) *state {
 		return &state{silent: true}
 	case errors.Is(err, errStale) || apierrors.IsConflict(err):
 		return &state{silent: true, after: replanAfter}
-	case errors.As(err, &wait):
+	case errors.Is(err, tenant.ErrParked):
 		return &state{
 			reason: v1alpha1.ReasonRateLimited, message: "Waiting for the tenant's rate limit (spec.rateLimit of the Auth0Tenant).",
-			keepsReady: true, working: true, after: wait.Wait,
+			keepsReady: true, working: true, cause: err,
 		}
 	case auth0.IsRateLimited(err):
 		return &state{
@@ -93,6 +94,8 @@ func stateOf(err error) *state {
 		}
 	case errors.As(err, &call) && call.Status < http.StatusInternalServerError && call.Status != http.StatusRequestTimeout:
 		return rejectedState(call)
+	case tenant.Refused(err):
+		return credentialsRefused(err)
 	case isAuth0(err):
 		return unavailable(err)
 	}
@@ -123,9 +126,7 @@ func rejectedState(call *auth0.Error) *state {
 	switch call.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		if call.Status == http.StatusUnauthorized || call.Code == "insufficient_scope" {
-			s := tenantNotReady("Auth0 refused the operator's credentials for this call; see the Auth0Tenant.")
-			s.retry, s.cause = true, call
-			return s
+			return credentialsRefused(call)
 		}
 	case http.StatusNotFound:
 		s := waiting(v1alpha1.ReasonRejected,
@@ -137,6 +138,13 @@ func rejectedState(call *auth0.Error) *state {
 	s := stalled(v1alpha1.ReasonRejected, "Auth0 refused the request (%d): %q. Change the spec or the tenant accordingly.",
 		call.Status, call.Message)
 	s.cause = call
+	return s
+}
+
+// credentialsRefused leaves it to the Auth0Tenant to say why.
+func credentialsRefused(err error) *state {
+	s := tenantNotReady("Auth0 refused the operator's credentials for this call; see the Auth0Tenant.")
+	s.retry, s.cause = true, err
 	return s
 }
 

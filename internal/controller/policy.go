@@ -20,6 +20,8 @@ type Policy struct {
 	// AllowedDomains are patterns for spec.domain: a host, with "*." at the start for any whole labels before the rest,
 	// and with a port only where the domain has it.
 	AllowedDomains []string
+	// Namespaced says that the labels of namespaces cannot be read.
+	Namespaced bool
 	// ReadOnly treats every Auth0Tenant as if its mode were Observe.
 	ReadOnly bool
 }
@@ -42,6 +44,12 @@ func (p Policy) check(obj *v1alpha1.Auth0Tenant) *state {
 		return stalled(v1alpha1.ReasonDomainNotAllowed,
 			"The operator sends credentials to no such domain as %q: add it to --allowed-domains.", obj.Spec.Domain)
 	}
+	for _, rule := range obj.Spec.AccessRules {
+		if p.Namespaced && rule.Namespaces.From == v1alpha1.NamespacesFromSelector {
+			return stalled(v1alpha1.ReasonRulesUnsupported,
+				"Access rule %q selects namespaces by label, which an operator with --watch-namespaces cannot read: use from: Names.", rule.Name)
+		}
+	}
 	return nil
 }
 
@@ -52,8 +60,12 @@ func domainMatches(pattern, domain string) bool {
 	if !wild {
 		return pattern == domain
 	}
-	label, ok := strings.CutSuffix(domain, suffix)
-	return ok && label != "" && !strings.HasSuffix(label, ".") && net.ParseIP(domain) == nil
+	labels, ok := strings.CutSuffix(domain, suffix)
+	host := domain
+	if name, _, err := net.SplitHostPort(domain); err == nil {
+		host = name
+	}
+	return ok && len(validation.IsDNS1123Subdomain(labels)) == 0 && net.ParseIP(host) == nil
 }
 
 // CheckDomainPattern says what is wrong with an entry of the allowed domains.

@@ -84,6 +84,7 @@ func allowedBySchema(t testing.TB, field string) func(string) bool {
 // Between them, schema and patterns let none of these have the credentials.
 func TestDomains_HostileFormsAreNeverUsed(t *testing.T) {
 	allowed := allowedBySchema(t, "domain")
+	innocent := map[string]bool{"a port": true, "an IP": true, "an IP with a port": true, "the metadata service": true}
 	for name, domain := range map[string]string{
 		"a user before the host":        "user@acme.auth0.com",
 		"a host as a user":              "acme.auth0.com@evil.com",
@@ -106,7 +107,8 @@ func TestDomains_HostileFormsAreNeverUsed(t *testing.T) {
 		"a port":                        "acme.auth0.com:8443",
 		"no port":                       "acme.auth0.com:",
 		"port 0":                        "acme.auth0.com:0",
-		"an IP":                         "10.0.0.1",
+		"an IP":                         "127.0.0.1",
+		"an IP with a port":             "127.0.0.1:8443",
 		"an IPv6 address":               "[::1]",
 		"the metadata service":          "169.254.169.254",
 		"letters that look alike":       "acme.аuth0.com",
@@ -121,10 +123,13 @@ func TestDomains_HostileFormsAreNeverUsed(t *testing.T) {
 		"a domain that is far too long": strings.Repeat("a.", 200) + "auth0.com",
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, pattern := range []string{"*.auth0.com", "acme.auth0.com"} {
-				if allowed(domain) && domainMatches(pattern, domain) {
+			for _, pattern := range []string{"*.auth0.com", "acme.auth0.com", "*.0.0.1", "*.0.0.1:8443"} {
+				if domainMatches(pattern, domain) {
 					t.Errorf("%q is used by %q", domain, pattern)
 				}
+			}
+			if allowed(domain) != innocent[name] {
+				t.Errorf("the schema allows %q: %v", domain, !innocent[name])
 			}
 		})
 	}

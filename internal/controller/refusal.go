@@ -1,11 +1,13 @@
 package controller
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
 
 // How long a refused write is held back: a client or API that Auth0 does not know may appear any minute, other refusals
@@ -22,7 +24,7 @@ const (
 func (p *pass) refused(err error, seen *grant.Grant) error {
 	status := auth0.StatusOf(err)
 	s := stateOf(err)
-	if s.retry || s.silent || s.after > 0 {
+	if s.retry || s.silent || s.after > 0 || errors.Is(err, tenant.ErrParked) {
 		return err
 	}
 	_ = p.hold(p.identity, s, seen)

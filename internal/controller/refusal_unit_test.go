@@ -95,7 +95,7 @@ func TestRefused_AnUnknownClientIsAStandstillAfterAnHour(t *testing.T) {
 func TestRefused_LeavesToOthersWhatPassesByItself(t *testing.T) {
 	for name, err := range map[string]error{
 		"the rate limit":       answered(429, ""),
-		"no token":             &tenant.WaitError{Wait: time.Second},
+		"no token":             tenant.ErrParked,
 		"a server error":       answered(502, ""),
 		"no answer":            &auth0.TransportError{Sent: true},
 		"refused credentials":  answered(401, ""),

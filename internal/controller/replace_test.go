@@ -19,7 +19,7 @@ var _ = Describe("A ClientGrant whose identity is edited", func() {
 	)
 	BeforeEach(func() {
 		remote = startTenant()
-		tenant = readyTenant(remote)
+		tenant = readyTenant(remote, allowing(everyField...))
 		obj = available(grantFor(remote, tenant, "read:users"))
 		old = *remoteOf(remote, obj)
 		remote.ClearLog()

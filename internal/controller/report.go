@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/ptr"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -26,14 +25,14 @@ const (
 	causeDrift       cause = "drift"
 	causeAdoption    cause = "adoption"
 	causeReplacement cause = "replacement"
+	causeHandOver    cause = "hand-over"
+	causeViolation   cause = "violation"
 	causeDeletion    cause = "deletion"
 )
 
 // cause of a write to the wanted grant: drift where this generation was in place before.
 func (p *pass) cause() cause {
-	ready := meta.FindStatusCondition(p.stored.Status.Conditions, v1alpha1.ConditionReady)
-	if meta.IsStatusConditionTrue(p.stored.Status.Conditions, v1alpha1.ConditionReady) &&
-		ready.ObservedGeneration == p.obj.Generation {
+	if p.memory.inPlace {
 		return causeDrift
 	}
 	return causeSpec
@@ -52,7 +51,7 @@ func (p *pass) report() error {
 		return waiting(v1alpha1.ReasonWouldChange, "Enforcing would create the grant%s.", p.alsoRevoked())
 	}
 	held := *seen.Grant
-	if recorded, ok := identityOf(p.record()); (!ok || recorded != p.identity) && !p.mayAdopt() {
+	if recorded, ok := identityOf(p.record()); (!ok || recorded != p.identity) && !p.mayAdopt(held) {
 		p.obj.Status.ScopeCount, p.obj.Status.Drift = nil, nil
 		return adoptionRefused()
 	}
@@ -60,6 +59,9 @@ func (p *pass) report() error {
 		return systemGrant()
 	}
 	p.tell(held)
+	if err := p.allowed(grant.Over(wanted, held)); err != nil {
+		return err
+	}
 	change := grant.Diff(wanted, held)
 	revoked := p.alsoRevoked()
 	switch {
@@ -153,6 +155,12 @@ func (p *pass) event(reason, format string, args ...any) {
 	p.Events.Eventf(p.obj, nil, corev1.EventTypeNormal, reason, reason, format, args...)
 }
 
+// warnTenant tells whoever looks after the tenant. Events about one object that differ in their text alone are counted as
+// one: the ClientGrant is named as the related object. The API server takes no longer text than a condition's.
+func (p *pass) warnTenant(reason, format string, args ...any) {
+	p.Events.Eventf(p.tenant, p.obj, corev1.EventTypeWarning, reason, reason, "%s", bounded(fmt.Sprintf(format, args...)))
+}
+
 // left notes access that may remain in the tenant with nobody managing it. tellLeft tells of it once the object has let
 // go: a pass that does not come so far is made again.
 func (p *pass) left(identity grant.Identity, why string) {
@@ -172,8 +180,8 @@ func (p *pass) tellLeft() {
 		p.audit("Left a grant in the tenant", causeDeletion, left.identity, "", grant.Difference{})
 		grantsLeft.WithLabelValues(key.Namespace, key.Name).Inc()
 		if p.tenant != nil {
-			p.Events.Eventf(p.tenant, nil, corev1.EventTypeWarning, v1alpha1.EventGrantLeft, v1alpha1.EventGrantLeft,
-				"The %s may remain in the tenant after ClientGrant %s/%s: %s.", left.identity, p.obj.Namespace, p.obj.Name, left.why)
+			p.warnTenant(v1alpha1.EventGrantLeft, "The %s may remain in the tenant after ClientGrant %s/%s: %s.",
+				left.identity, p.obj.Namespace, p.obj.Name, left.why)
 		}
 	}
 	p.leaving = nil

@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 
@@ -28,56 +30,95 @@ func tenantKey(obj *v1alpha1.ClientGrant) types.NamespacedName {
 	return types.NamespacedName{Namespace: namespace, Name: obj.Spec.TenantRef.Name}
 }
 
-// resolve finds the Auth0Tenant and the client, in this order, and asks whether the grant is allowed. Nothing is asked
-// of the tenant, and nothing told about it, before all of that holds.
+// resolve finds the Auth0Tenant and the client, in this order, and asks the access rules. Nothing is asked of the tenant,
+// and nothing told about it, before all of that holds.
 func (p *pass) resolve(ctx context.Context) error {
 	if err := p.resolveTenant(ctx); err != nil {
 		return err
 	}
+	err := p.identify(ctx)
+	if !p.permission.admits() {
+		// What it owns is refused, whatever else has become of it.
+		return p.notPermitted(p.permission.decide(p.identity, desired(&p.obj.Spec)))
+	}
+	if err != nil {
+		return err
+	}
+	return p.permitted(ctx)
+}
+
+// identify finds out which grant the spec names.
+func (p *pass) identify(ctx context.Context) error {
 	holder, err := p.resolveClient(ctx, p.obj)
 	if err != nil {
 		return err
 	}
 	p.identity = grant.Identity{
-		Tenant: canonicalHost(p.tenant), ClientID: holder.ClientID, DefaultFor: holder.DefaultFor,
-		Audience: p.obj.Spec.Audience, SubjectType: string(p.obj.Spec.SubjectType),
+		ClientID: holder.ClientID, DefaultFor: holder.DefaultFor, Audience: p.obj.Spec.Audience,
+		SubjectType: string(p.obj.Spec.SubjectType),
 	}
-	return p.permitted()
+	if p.tenant != nil {
+		p.identity.Tenant = canonicalHost(p.tenant)
+	}
+	return nil
 }
 
-// resolveTenant finds the Auth0Tenant. One that is not there and one that does not admit the namespace are told alike:
-// what exists in another namespace is nobody's business.
+// resolveTenant finds the Auth0Tenant and what it says about the object's namespace. One that is not there and one that
+// does not admit the namespace are told alike, unless the object owns a grant: what exists elsewhere is nobody's business.
 func (p *pass) resolveTenant(ctx context.Context) error {
 	key := tenantKey(p.obj)
 	missing := tenantNotReady("Auth0Tenant %q does not exist in namespace %q, or does not admit this namespace.",
 		key.Name, key.Namespace)
-	if key.Namespace != p.obj.Namespace {
-		return missing
-	}
+	missing.keepsReady = len(recordedBy(p.obj)) > 0 // What was only observed nobody may look at any more.
 	found := &v1alpha1.Auth0Tenant{}
 	if err := p.Get(ctx, key, found); apierrors.IsNotFound(err) {
 		return missing
 	} else if err != nil {
 		return err
 	}
-	p.tenant = found
-	p.session = p.Sessions.Get(tenant.Key(key), string(found.UID))
+	var err error
+	if p.permission, err = p.permissionFor(ctx, p.Client, found, p.obj.Namespace); err != nil {
+		return err
+	}
+	if !p.permission.admits() && len(recordedBy(p.obj)) == 0 {
+		return missing
+	}
+	p.tenant, p.session = found, p.sessionOf(found)
 	return nil
 }
 
 // usable says whether the session may be used for a ClientGrant that is not being deleted.
 func (p *pass) usable() error {
 	switch {
+	case p.session == nil && !p.tried() && p.tenant.DeletionTimestamp.IsZero() && p.tenant.Spec.Mode != v1alpha1.ModeSuspend:
+		return tenant.ErrPending
 	case !p.tenant.DeletionTimestamp.IsZero():
 		return tenantNotReady("Auth0Tenant %q is being deleted.", p.tenant.Name)
 	case p.tenant.Spec.Mode == v1alpha1.ModeSuspend:
 		return tenantNotReady("Auth0Tenant %q is suspended (spec.mode).", p.tenant.Name)
-	case p.session == nil && !p.tried():
-		return tenant.ErrPending
 	case p.session == nil || p.session.Config().Dormant || p.session.Health().Suspect:
 		return tenantNotReady("Auth0Tenant %q is not ready; its Ready condition says why.", p.tenant.Name)
 	}
 	return nil
+}
+
+// abroad says whether the Auth0Tenant is in another namespace, where its state is told as ready or not ready, never why.
+func (p *pass) abroad() bool { return tenantKey(p.obj).Namespace != p.obj.Namespace }
+
+// told is what may be told of a state in the object's namespace.
+func (p *pass) told(s *state) *state {
+	if recorded, owned := identityOf(p.record()); p.awaited && owned && recorded == p.identity {
+		told := *s
+		told.message += " Another ClientGrant asks for this grant too: deleting this one does not end the access."
+		s = &told
+	}
+	if !p.abroad() || s.reason != v1alpha1.ReasonTenantNotReady && s.reason != v1alpha1.ReasonAPIUnavailable || p.tenant == nil {
+		return s
+	}
+	told := *s
+	told.reason, told.working = v1alpha1.ReasonTenantNotReady, false
+	told.message = fmt.Sprintf("Auth0Tenant %q in namespace %q is not ready.", p.tenant.Name, p.tenant.Namespace)
+	return &told
 }
 
 // tried says whether it is known if the Auth0Tenant can be used. The object is woken when it is.
@@ -115,16 +156,6 @@ func (r *ClientGrantReconciler) resolveClient(ctx context.Context, obj *v1alpha1
 	return grant.Holder{ClientID: value}, nil
 }
 
-// permitted says whether the grant may exist. The operator's own applications are never a grantee: whoever could widen
-// their access would own the tenant.
-func (p *pass) permitted() error {
-	if p.session != nil && p.identity.ClientID != "" && p.Sessions.IsOperator(p.identity.Tenant, p.identity.ClientID) {
-		return stalled(v1alpha1.ReasonNotPermitted,
-			"spec.clientRef names the application whose credentials an operator uses; it cannot be granted anything.")
-	}
-	return nil
-}
-
 // desired are the fields that the spec manages.
 func desired(spec *v1alpha1.ClientGrantSpec) grant.Fields {
 	fields := grant.Fields{
@@ -144,12 +175,17 @@ func desired(spec *v1alpha1.ClientGrantSpec) grant.Fields {
 // pass has seen: nothing is written to the tenant on old knowledge.
 func (p *pass) unchanged(ctx context.Context) error {
 	live := &v1alpha1.ClientGrant{}
-	if err := p.Live.Get(ctx, p.key, live); apierrors.IsNotFound(err) {
-		return errStale
-	} else if err != nil {
+	err := p.Live.Get(ctx, p.key, live)
+	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	if live.UID != p.stored.UID || live.Generation != p.stored.Generation ||
+	if there := err == nil && live.UID == p.stored.UID; there == p.gone {
+		return errStale
+	}
+	if p.gone {
+		return p.unchangedTenant(ctx)
+	}
+	if live.Generation != p.stored.Generation ||
 		!live.DeletionTimestamp.Equal(p.stored.DeletionTimestamp) ||
 		live.Status.OwnershipRecord != p.stored.Status.OwnershipRecord ||
 		!equality.Semantic.DeepEqual(live.Status.Replaces, p.stored.Status.Replaces) ||
@@ -170,7 +206,11 @@ func (p *pass) unchangedTenant(ctx context.Context) error {
 		!live.DeletionTimestamp.Equal(p.tenant.DeletionTimestamp) {
 		return errStale
 	}
-	return nil
+	labels, err := p.labelsFor(ctx, p.Live, p.permission.rules, p.obj.Namespace)
+	if err == nil && !maps.Equal(labels, p.permission.labels) {
+		return errStale
+	}
+	return err
 }
 
 // unchangedClient reads the ConfigMap again, if there is one.

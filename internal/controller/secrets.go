@@ -25,7 +25,7 @@ func metadataOf(kind string) *metav1.PartialObjectMetadata {
 // trouble of the Auth0Tenants there: hence a cache of its own, because everything that uses the manager's cache waits
 // until all of that is complete.
 func (r *TenantReconciler) secrets(mgr ctrl.Manager) (source.Source, error) {
-	options := CacheOptions(r.Policy.TenantNamespaces)
+	options := CacheOptions(r.Policy.TenantNamespaces, r.Namespaces)
 	options.Scheme, options.Mapper, options.HTTPClient = mgr.GetScheme(), mgr.GetRESTMapper(), mgr.GetHTTPClient()
 	secrets, err := cache.New(mgr.GetConfig(), options)
 	if err != nil {

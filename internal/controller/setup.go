@@ -20,6 +20,8 @@ import (
 type Settings struct {
 	// Policy says which Auth0Tenants may be used.
 	Policy Policy
+	// Namespaces are those whose ClientGrants are managed; none means all.
+	Namespaces []string
 	// Guard refuses writes to a tenant while the operator is not surely the leader; nil where there is no leader.
 	Guard func() error
 	// UserAgent of the requests to Auth0.
@@ -27,6 +29,9 @@ type Settings struct {
 	// Workers is the number of ClientGrants that are reconciled at once.
 	Workers int
 }
+
+// mostSlots is how many calls to one host are under way at once.
+const mostSlots = 8
 
 // NewScheme knows the kinds that the operator reads and writes.
 func NewScheme() *runtime.Scheme {
@@ -39,20 +44,43 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-// CacheOptions keep Secrets out of the cache but for their names, and out of every namespace but the given ones.
-func CacheOptions(tenantNamespaces []string) cache.Options {
-	namespaces := map[string]cache.Config{}
-	for _, namespace := range tenantNamespaces {
-		namespaces[namespace] = cache.Config{}
-	}
-	secret, configMap := metadataOf("Secret"), metadataOf("ConfigMap")
-	return cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
+// CacheOptions keep Secrets out of the cache but for their names, and out of every namespace but those of Auth0Tenants.
+// ClientGrants and ConfigMaps are read in the given namespaces, or in all where none is given; then Auth0Tenants are, too,
+// so that one in a wrong place can be told.
+func CacheOptions(tenantNamespaces, namespaces []string) cache.Options {
+	tenants, grants := configs(tenantNamespaces), configs(namespaces)
+	secret, configMap, namespace := metadataOf("Secret"), metadataOf("ConfigMap"), metadataOf("Namespace")
+	options := cache.Options{
+		DefaultTransform:  cache.TransformStripManagedFields(),
+		DefaultNamespaces: grants,
 		ByObject: map[client.Object]cache.ByObject{
-			secret:    {Namespaces: namespaces, Transform: nameOnly},
+			secret:    {Namespaces: tenants, Transform: nameOnly},
 			configMap: {Transform: nameOnly},
+			namespace: {Transform: labelsOnly},
 		},
 	}
+	if len(namespaces) > 0 {
+		options.ByObject[&v1alpha1.Auth0Tenant{}] = cache.ByObject{Namespaces: tenants}
+		delete(options.ByObject, namespace)
+	}
+	return options
+}
+
+func configs(namespaces []string) map[string]cache.Config {
+	configs := map[string]cache.Config{}
+	for _, namespace := range namespaces {
+		configs[namespace] = cache.Config{}
+	}
+	return configs
+}
+
+// labelsOnly keeps what access rules ask of a namespace.
+func labelsOnly(object any) (any, error) {
+	if metadata, ok := object.(metav1.Object); ok {
+		metadata.SetAnnotations(nil)
+		metadata.SetManagedFields(nil)
+	}
+	return object, nil
 }
 
 // nameOnly drops what nobody needs and what may be content: kubectl keeps a copy of a Secret in an annotation.
@@ -68,7 +96,10 @@ func nameOnly(object any) (any, error) {
 // SetUp registers the two reconcilers, which wake each other by their queues, and ends their sessions with the manager.
 func SetUp(mgr ctrl.Manager, settings Settings) error {
 	grants, tenants := &Queue{}, &Queue{}
-	sessions := tenant.NewSessions(func(key tenant.Key) { grants.Add(types.NamespacedName(key)) })
+	gone := newVanished()
+	// With fewer calls under way to one host than there are workers, a tenant that hangs does not stop the others.
+	slots := min(mostSlots, max(1, settings.Workers/2))
+	sessions := tenant.NewSessions(func(key tenant.Key) { grants.Add(types.NamespacedName(key)) }, slots)
 	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		<-ctx.Done()
 		sessions.CloseAll()
@@ -77,15 +108,16 @@ func SetUp(mgr ctrl.Manager, settings Settings) error {
 	if err != nil {
 		return err
 	}
+	settings.Policy.Namespaced = len(settings.Namespaces) > 0
 	err = (&TenantReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Sessions: sessions, Policy: settings.Policy,
-		Guard: settings.Guard, UserAgent: settings.UserAgent, Queue: tenants, Grants: grants,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Sessions: sessions, Policy: settings.Policy, Namespaces: settings.Namespaces,
+		Guard: settings.Guard, UserAgent: settings.UserAgent, Queue: tenants, Grants: grants, vanished: gone,
 	}).SetupWithManager(mgr)
 	if err != nil {
 		return err
 	}
 	return (&ClientGrantReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("clientgrant-operator"),
-		Sessions: sessions, Workers: settings.Workers, Queue: grants, Tenants: tenants,
+		Sessions: sessions, Workers: settings.Workers, Namespaced: len(settings.Namespaces) > 0, Queue: grants, Tenants: tenants, vanished: gone,
 	}).SetupWithManager(mgr)
 }

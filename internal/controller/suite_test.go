@@ -45,6 +45,8 @@ var (
 	ctx     = context.Background()
 	restCfg *rest.Config
 	k8s     client.WithWatch
+	// store is the address of etcd, behind the API server's back.
+	store   string
 	stop    func()
 	counter atomic.Int64
 	seen    = newTranscript()
@@ -74,6 +76,7 @@ var _ = BeforeSuite(func() {
 	restCfg, err = environment.Start()
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
+	store = environment.ControlPlane.Etcd.URL.String()
 	k8s, err = client.NewWithWatch(restCfg, client.Options{Scheme: controller.NewScheme()})
 	Expect(err).NotTo(HaveOccurred())
 	for _, name := range []string{namespace, elsewhere} {
@@ -95,7 +98,7 @@ func trustSimulators() {
 func startOperator() {
 	mgr, err := ctrl.NewManager(restCfg, ctrl.Options{
 		Scheme: controller.NewScheme(), Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache:      controller.CacheOptions([]string{namespace}),
+		Cache:      controller.CacheOptions([]string{namespace}, nil),
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
@@ -157,6 +160,22 @@ func tenantFor(remote *sim.Running, secret string) *v1alpha1.Auth0Tenant {
 			RateLimit:   v1alpha1.RateLimit{RequestsPerMinute: 60000, Burst: 1000},
 		},
 	}
+}
+
+// allowing gives the Auth0Tenant's own namespace everything, with these rights beside those of an Auth0Tenant without rules.
+func allowing(rights ...v1alpha1.Right) func(*v1alpha1.Auth0Tenant) {
+	return func(t *v1alpha1.Auth0Tenant) {
+		t.Spec.AccessRules = []v1alpha1.AccessRule{{
+			Name: "own", Namespaces: v1alpha1.RuleNamespaces{From: v1alpha1.NamespacesFromSame},
+			Allow: append(rights, v1alpha1.RightAdoptExisting, v1alpha1.RightOrphan),
+		}}
+	}
+}
+
+// everyField are the rights that fields of a grant may need.
+var everyField = []v1alpha1.Right{
+	v1alpha1.RightAllScopes, v1alpha1.RightAnyOrganization, v1alpha1.RightUserSubject, v1alpha1.RightAuthorizationDetails,
+	v1alpha1.RightDefaultFor,
 }
 
 // readyTenant makes Secret and Auth0Tenant, and waits for the latter.

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -29,12 +30,17 @@ type TenantReconciler struct {
 	Sessions *tenant.Sessions
 	// Policy says which Auth0Tenants may be used at all.
 	Policy Policy
+	// Namespaces are those whose ClientGrants are managed; none means all.
+	Namespaces []string
 	// Guard refuses writes to a tenant while the operator is not surely the leader; nil where there is no leader.
 	Guard func() error
 	// UserAgent of the requests.
 	UserAgent string
 	// Queue takes the Auth0Tenants that something else wakes, Grants the ClientGrants of an Auth0Tenant that changed.
 	Queue, Grants *Queue
+
+	// vanished are ClientGrants that no list has any more.
+	vanished *vanished
 
 	mu    sync.Mutex
 	known map[types.NamespacedName]*knownTenant
@@ -46,6 +52,8 @@ type knownTenant struct {
 	generation int64
 	// fingerprint of the credentials that the session uses.
 	fingerprint string
+	// systemHosts are what the last token named as the tenant's own.
+	systemHosts []string
 	// proof is the last try to prove credentials.
 	proof proof
 	// request is the last value of the annotation, seen at asked; refresh is what Health.Completed is when it was answered.
@@ -71,11 +79,13 @@ func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	stored, obj := obj, obj.DeepCopy()
 	known := r.knownOf(req.NamespacedName, obj)
 	if s := r.Policy.check(obj); s != nil && !controllerutil.ContainsFinalizer(obj, v1alpha1.TenantFinalizer) {
+		r.operatorIs(ctx, obj, "")
 		r.tellGrants(ctx, req.NamespacedName, obj, known)
 		return r.finish(ctx, obj, stored, known, s)
 	}
 	if !controllerutil.ContainsFinalizer(obj, v1alpha1.TenantFinalizer) {
 		if !obj.DeletionTimestamp.IsZero() {
+			r.operatorIs(ctx, obj, "")
 			return ctrl.Result{}, nil
 		}
 		if err := r.hold(ctx, obj); err != nil {
@@ -128,7 +138,7 @@ func (r *TenantReconciler) finish(ctx context.Context, obj, stored *v1alpha1.Aut
 // answer starts the refresh that the annotation asks for, and answers it in the status when it came to its end.
 func (r *TenantReconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant) {
 	request := obj.Annotations[v1alpha1.ReconcileRequestAnnotation]
-	if request == obj.Status.LastHandledReconcileAt {
+	if request == "" || request == obj.Status.LastHandledReconcileAt {
 		return
 	}
 	session := r.Sessions.Get(tenant.Key(client.ObjectKeyFromObject(obj)), string(obj.UID))
@@ -147,20 +157,9 @@ func (r *TenantReconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant)
 // finalize lets an Auth0Tenant go once no ClientGrant owns a grant in it; until then it is needed to revoke them. It
 // returns nil when it is gone.
 func (r *TenantReconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tenant) (*state, error) {
-	key := client.ObjectKeyFromObject(obj)
-	users := &v1alpha1.ClientGrantList{}
-	if err := r.Live.List(ctx, users); err != nil {
+	count, first, err := r.users(ctx, client.ObjectKeyFromObject(obj))
+	if err != nil {
 		return nil, err
-	}
-	count, first := 0, ""
-	for i := range users.Items {
-		user := &users.Items[i]
-		if tenantKey(user) != key || !controllerutil.ContainsFinalizer(user, v1alpha1.ClientGrantFinalizer) {
-			continue
-		}
-		if count++; first == "" {
-			first = client.ObjectKeyFromObject(user).String()
-		}
 	}
 	if count > 0 {
 		return waiting(v1alpha1.ReasonInUse,
@@ -171,6 +170,30 @@ func (r *TenantReconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tena
 	controllerutil.RemoveFinalizer(obj, v1alpha1.TenantFinalizer)
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	return nil, client.IgnoreNotFound(r.Patch(ctx, obj, patch))
+}
+
+// users counts the ClientGrants that own grants in an Auth0Tenant, and names one of them.
+func (r *TenantReconciler) users(ctx context.Context, key types.NamespacedName) (count int, first string, err error) {
+	namespaces := r.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	for _, namespace := range namespaces {
+		list := &v1alpha1.ClientGrantList{}
+		if err := r.Live.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return 0, "", err
+		}
+		for i := range list.Items {
+			user := &list.Items[i]
+			if tenantKey(user) != key || !controllerutil.ContainsFinalizer(user, v1alpha1.ClientGrantFinalizer) {
+				continue
+			}
+			if count++; first == "" {
+				first = client.ObjectKeyFromObject(user).String()
+			}
+		}
+	}
+	return count, first, nil
 }
 
 // tellGrants wakes the ClientGrants of an Auth0Tenant when its spec or whether it can be used changed.
@@ -185,6 +208,20 @@ func (r *TenantReconciler) tellGrants(ctx context.Context, key types.NamespacedN
 	r.wakeGrants(ctx, key)
 }
 
+// wakeHost wakes the ClientGrants of every Auth0Tenant of a host.
+func (r *TenantReconciler) wakeHost(ctx context.Context, host string) {
+	tenants := &v1alpha1.Auth0TenantList{}
+	if err := r.List(ctx, tenants); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the Auth0Tenants of a host")
+		return
+	}
+	for i := range tenants.Items {
+		if canonicalHost(&tenants.Items[i]) == host {
+			r.wakeGrants(ctx, client.ObjectKeyFromObject(&tenants.Items[i]))
+		}
+	}
+}
+
 func (r *TenantReconciler) wakeGrants(ctx context.Context, key types.NamespacedName) {
 	users := &v1alpha1.ClientGrantList{}
 	if err := r.List(ctx, users, client.MatchingFields{indexTenant: key.String()}); err != nil {
@@ -193,6 +230,9 @@ func (r *TenantReconciler) wakeGrants(ctx context.Context, key types.NamespacedN
 	}
 	for i := range users.Items {
 		r.Grants.Add(client.ObjectKeyFromObject(&users.Items[i]))
+	}
+	for _, lost := range r.vanished.of(key) {
+		r.Grants.Add(lost)
 	}
 }
 
@@ -204,15 +244,22 @@ func (r *TenantReconciler) forget(ctx context.Context, key types.NamespacedName)
 	delete(r.known, key)
 	r.mu.Unlock()
 	r.wakeGrants(ctx, key)
+	if was := r.Sessions.ForgetOperator(tenant.Key(key)); was.ClientID != "" {
+		r.wakeHost(ctx, was.Host)
+	}
 }
 
 func (r *TenantReconciler) knownOf(key types.NamespacedName, obj *v1alpha1.Auth0Tenant) *knownTenant {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	known := r.known[key]
-	if known == nil || known.uid != obj.UID {
+	remade := known != nil && known.uid != obj.UID
+	if known == nil || remade {
 		known = &knownTenant{uid: obj.UID}
 		r.known[key] = known
+	}
+	r.mu.Unlock()
+	if remade {
+		r.Sessions.Close(tenant.Key(key)) // Deleted and made again before anybody looked.
 	}
 	return known
 }

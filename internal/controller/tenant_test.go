@@ -177,6 +177,35 @@ var _ = Describe("An Auth0Tenant", func() {
 		Eventually(conditionOf(made)).Should(Equal("True Available"))
 	})
 
+	It("that is made again without its Secret asks nothing with the credentials of the former", func() {
+		remote := startTenant()
+		tenant := readyTenant(remote)
+		obj := available(grantFor(remote, tenant, "read:users"))
+		again := tenantFor(remote, "none")
+		again.Name = tenant.Name
+		remove(tenant)
+		takeOffFinalizers(tenant)
+		create(again)
+		Eventually(conditionOf(again)).Should(Equal("False SecretNotFound"))
+		remote.ClearLog()
+		edit(obj, func(o *v1alpha1.ClientGrant) { o.Spec.Scopes = []string{} })
+		Eventually(conditionOf(obj)).Should(Equal("False TenantNotReady"))
+		resync(again)
+		Expect(remote.Log()).To(BeEmpty())
+	})
+
+	It("looks at nothing because a request was taken back", func() {
+		remote := startTenant()
+		tenant := readyTenant(remote)
+		available(grantFor(remote, tenant, "read:users"))
+		resync(tenant)
+		answered := tenant.Status.LastHandledReconcileAt
+		remote.ClearLog()
+		edit(tenant, func(t *v1alpha1.Auth0Tenant) { t.Annotations = nil })
+		Consistently(func() string { return reload(tenant).Status.LastHandledReconcileAt }).Should(Equal(answered))
+		Expect(remote.Log()).To(BeEmpty())
+	})
+
 	It("in a namespace that the operator was not given is not used", func() {
 		remote := startTenant()
 		secret := secretFor(remote)

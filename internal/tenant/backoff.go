@@ -2,7 +2,6 @@ package tenant
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -16,8 +15,6 @@ const (
 	// Refused credentials need somebody to act.
 	firstProof = time.Minute
 	lastProof  = 30 * time.Minute
-	// defaultStop is how long a host is left alone after a 429 that does not say.
-	defaultStop = 5 * time.Second
 )
 
 // succeeded ends a read: it unlocks the session and wakes whoever waited for what was read, or is changed by it.
@@ -60,36 +57,13 @@ func (s *Session) failed(ctx context.Context, err error) {
 // then tried at once; the minutes here are for the case that nobody does.
 func (s *Session) backoff(err error) time.Duration {
 	if auth0.IsRateLimited(err) {
-		return 0 // The bucket knows when.
+		return 0 // The budget knows when.
 	}
 	first, last := firstRetry, lastRetry
-	if refused(err) {
+	if Refused(err) {
 		first, last = firstProof, lastProof
 	}
 	wait := min(first<<min(s.failure.count, 10), last)
 	s.failure.count++
 	return wait + rand.N(wait/5) //nolint:gosec // spreads retries; nothing depends on its being hard to guess
-}
-
-// resetOf is when the tenant says that calls may go on after a 429.
-func resetOf(err error) time.Time {
-	now := time.Now()
-	limit := limitOf(err)
-	switch {
-	case limit.RetryAfter > 0:
-		return now.Add(limit.RetryAfter)
-	case limit.Reset.After(now):
-		return limit.Reset
-	}
-	return now.Add(defaultStop)
-}
-
-func limitOf(err error) auth0.RateLimit {
-	if call, ok := errors.AsType[*auth0.Error](err); ok {
-		return call.RateLimit
-	}
-	if token, ok := errors.AsType[*auth0.TokenError](err); ok {
-		return token.RateLimit
-	}
-	return auth0.RateLimit{}
 }

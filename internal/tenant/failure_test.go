@@ -63,7 +63,7 @@ func TestFailure_OfReadsBacksOffAndRecovers(t *testing.T) {
 					t.Errorf("who waits was woken %d times", got)
 				}
 				health := w.session.Health()
-				if _, err := w.session.Observe(key("app"), app, time.Time{}); err == nil || !errors.Is(err, health.Err) {
+				if _, err := w.session.Observe(key("app"), app, time.Time{}, tenant.ClassChange); err == nil || !errors.Is(err, health.Err) {
 					t.Errorf("told %v, health is %+v", err, health)
 				}
 				if health.Suspect || time.Since(health.Failed) > 2*time.Minute {
@@ -75,7 +75,7 @@ func TestFailure_OfReadsBacksOffAndRecovers(t *testing.T) {
 				if got := w.woken.of(key("app")); got != 2 {
 					t.Errorf("who waits was woken %d times after it was over", got)
 				}
-				if seen, err := w.session.Observe(key("app"), app, time.Time{}); err != nil || seen.Grant != nil {
+				if seen, err := w.session.Observe(key("app"), app, time.Time{}, tenant.ClassChange); err != nil || seen.Grant != nil {
 					t.Errorf("saw %+v, error %v", seen, err)
 				}
 				if health := w.session.Health(); health.Err != nil || w.reports.Load() == reports {
@@ -108,15 +108,17 @@ func TestFailure_ByARateLimitStopsTheWholeHost(t *testing.T) {
 				start := time.Now() // A bubble's clock starts with the year 2000, at 946684800.
 				w.pending(t, app, time.Time{})
 				advance(50 * time.Millisecond)
-				if _, err := w.session.Observe(key("app"), app, time.Time{}); !auth0.IsRateLimited(err) {
+				if _, err := w.session.Observe(key("app"), app, time.Time{}, tenant.ClassChange); !auth0.IsRateLimited(err) {
 					t.Errorf("error %v", err)
 				}
-				if err := w.session.Ready(key("writer")); !errors.As(err, new(*tenant.WaitError)) {
+				if err := w.session.Ready(key("writer"), tenant.ClassRevocation); !errors.Is(err, tenant.ErrParked) {
 					t.Errorf("a write may go on: %v", err)
 				}
-				if err := sibling.Ready(key("another writer")); !errors.As(err, new(*tenant.WaitError)) {
+				if err := sibling.Ready(key("another writer"), tenant.ClassRevocation); !errors.Is(err, tenant.ErrParked) {
 					t.Errorf("a write by another Auth0Tenant of the host may go on: %v", err)
 				}
+				w.budget.Forget(key("writer"))
+				w.budget.Forget(key("another writer"))
 				w.woken.await(t, key("app"), 2)
 				if got := time.Since(start); got < test.want-time.Second || got > test.want+time.Second {
 					t.Errorf("it went on after %s, want %s", got, test.want)
@@ -134,7 +136,8 @@ func (w *world) sibling(t *testing.T) *tenant.Session {
 	t.Helper()
 	config := w.config
 	config.Name = "uid-2"
-	sibling := tenant.NewSession(config, w.newClient(t), w.bucket, w.woken.wake, func() {})
+	sibling := tenant.NewSession(config, w.newClient(t), w.budget, w.woken.wake, func() {})
+	w.siblings = append(w.siblings, sibling)
 	t.Cleanup(sibling.Close)
 	return sibling
 }
@@ -216,8 +219,10 @@ func TestFailure_NamesTheScopeThatIsLacking(t *testing.T) {
 	calls := map[string]func(t *testing.T, w *world, id string){
 		"read:client_grants":   func(t *testing.T, w *world, _ string) { w.pending(t, app, time.Now()); advance(time.Second) },
 		"create:client_grants": func(t *testing.T, w *world, _ string) { _, _ = w.create(t, "a") },
-		"update:client_grants": func(t *testing.T, w *world, id string) { _, _ = w.session.Change(t.Context(), app, id, fields()) },
-		"delete:client_grants": func(t *testing.T, w *world, id string) { _, _ = w.session.Delete(t.Context(), app, id) },
+		"update:client_grants": func(t *testing.T, w *world, id string) {
+			_, _ = w.session.Change(t.Context(), key("app"), app, id, fields())
+		},
+		"delete:client_grants": func(t *testing.T, w *world, id string) { _, _ = w.session.Delete(t.Context(), key("app"), app, id) },
 	}
 	for lacking, call := range calls {
 		t.Run(lacking, func(t *testing.T) {

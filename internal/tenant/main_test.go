@@ -21,7 +21,7 @@ import (
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
 )
 
-// Values of sessions under test: refreshes are far apart, and the bucket is never the reason to wait.
+// Values of sessions under test: refreshes are far apart, and the budget is never the reason to wait.
 const (
 	host     = "acme.eu.auth0.com"
 	interval = time.Hour
@@ -38,8 +38,10 @@ type world struct {
 	*sim.Server
 	transport http.RoundTripper
 	client    *auth0.Client
-	bucket    *tenant.Bucket
+	limit     tenant.Limit
+	budget    *tenant.Budget
 	session   *tenant.Session
+	siblings  []*tenant.Session
 	config    tenant.Config
 	woken     *keys
 	reports   atomic.Int64
@@ -72,16 +74,28 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world), prepare ...func(*
 
 func open(t *testing.T, w *world, prepare ...func(*world)) *world {
 	t.Helper()
-	w.config = tenant.Config{Name: "uid-1", Host: host, ClientID: w.ClientID(), Interval: interval}
+	w.config = tenant.Config{Name: "uid-1", Host: host, Interval: interval}
 	w.woken = newKeys()
-	w.bucket = tenant.NewBucket(plenty, 1000)
+	w.limit = tenant.Limit{PerMinute: plenty, Burst: 1000}
 	for _, p := range prepare {
 		p(w)
 	}
+	w.budget = tenant.NewBudget(w.limit, 8, w.turn)
 	w.client = w.newClient(t)
-	w.session = tenant.NewSession(w.config, w.client, w.bucket, w.woken.wake, func() { w.reports.Add(1) })
+	w.session = tenant.NewSession(w.config, w.client, w.budget, w.woken.wake, func() { w.reports.Add(1) })
 	t.Cleanup(w.session.Close)
 	return w
+}
+
+// turn wakes whoever may call the tenant next.
+func (w *world) turn(key tenant.Key) {
+	if key.Namespace != "" {
+		w.woken.wake(key)
+		return
+	}
+	for _, session := range append(w.siblings, w.session) {
+		session.Wake()
+	}
 }
 
 func (w *world) newClient(t *testing.T) *auth0.Client {
@@ -89,6 +103,13 @@ func (w *world) newClient(t *testing.T) *auth0.Client {
 	client, err := auth0.New(auth0.Options{
 		Domain: w.Domain(), Audience: w.ManagementAudience(), RoundTripper: w.transport,
 		Credentials: auth0.Credentials{ClientID: w.ClientID(), ClientSecret: w.ClientSecret()},
+		OnResponse: func(response auth0.Response) {
+			if response.Status == http.StatusTooManyRequests {
+				w.budget.Refused(response.RateLimit)
+				return
+			}
+			w.budget.Observed(response.RateLimit)
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +229,7 @@ func (w *world) observe(t *testing.T, of grant.Identity, notBefore time.Time) te
 func (w *world) answer(name tenant.Key, of grant.Identity, notBefore time.Time, only error) (tenant.Observation, error) {
 	for {
 		before := w.woken.of(name)
-		seen, err := w.session.Observe(name, of, notBefore)
+		seen, err := w.session.Observe(name, of, notBefore, tenant.ClassChange)
 		if err == nil || only != nil && !errors.Is(err, only) || !w.woken.reached(name, before+1) {
 			return seen, err
 		}
@@ -218,7 +239,7 @@ func (w *world) answer(name tenant.Key, of grant.Identity, notBefore time.Time, 
 // pending asks for the identity under its client's name, and fails the test if there is an answer.
 func (w *world) pending(t *testing.T, of grant.Identity, notBefore time.Time) {
 	t.Helper()
-	if seen, err := w.session.Observe(key(of.ClientID), of, notBefore); !errors.Is(err, tenant.ErrPending) {
+	if seen, err := w.session.Observe(key(of.ClientID), of, notBefore, tenant.ClassChange); !errors.Is(err, tenant.ErrPending) {
 		t.Fatalf("observing %s: %+v, error %v, want none yet", of, seen.Grant, err)
 	}
 }

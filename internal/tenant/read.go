@@ -32,7 +32,7 @@ func (s *Session) listPage(ctx context.Context) {
 	client, next := s.client, l.next
 	s.mu.Unlock()
 
-	page, err := client.ListPage(ctx, auth0.Filter{}, next)
+	page, err := s.list(ctx, client, auth0.Filter{}, next)
 	if err != nil {
 		if next != "" && auth0.StatusOf(err) == http.StatusBadRequest {
 			s.mu.Lock()
@@ -97,7 +97,7 @@ func (s *Session) lookup(ctx context.Context, holder grant.Holder) {
 		if next != "" && !s.token(ctx) {
 			return
 		}
-		page, err := client.ListPage(ctx, auth0.Filter{Holder: holder}, next)
+		page, err := s.list(ctx, client, auth0.Filter{Holder: holder}, next)
 		if err != nil {
 			s.behind(holder)
 			s.failed(ctx, err)
@@ -141,17 +141,26 @@ func (s *Session) behind(holder grant.Holder) {
 	}
 }
 
-// token waits for a token for one more page; false when the session ends.
+// list makes the call for which the session has a token.
+func (s *Session) list(ctx context.Context, client *auth0.Client, filter auth0.Filter, next string) (auth0.Page, error) {
+	page, err := client.ListPage(ctx, filter, next)
+	s.budget.EndCall(s.key(), OutcomeOf(err))
+	return page, err
+}
+
+// token waits for a token for one more page of a look-up; false when the session ends.
 func (s *Session) token(ctx context.Context) bool {
 	for {
-		wait := s.bucket.Take(s.Config().Name)
-		if wait == 0 {
+		s.mu.Lock()
+		class := s.urgency(time.Now())
+		s.mu.Unlock()
+		if s.budget.Acquire(s.key(), class) {
 			return true
 		}
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(wait):
+		case <-s.kick:
 		}
 	}
 }

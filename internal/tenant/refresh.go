@@ -77,8 +77,10 @@ func (s *Session) Refresh() (completed int) {
 	return s.refresh.completed + 1
 }
 
-// step makes at most one read and returns how long to wait for the next.
+// step makes at most one read and returns how long to wait for the next. While it waits for its turn to call the tenant it
+// is woken.
 func (s *Session) step(ctx context.Context) time.Duration {
+	defer s.budget.EndPass(s.key())
 	s.mu.Lock()
 	now := time.Now()
 	if wait := s.failure.retry.Sub(now); wait > 0 {
@@ -86,20 +88,82 @@ func (s *Session) step(ctx context.Context) time.Duration {
 		return wait
 	}
 	job, wait := s.next(now)
+	class := s.urgency(now)
 	s.mu.Unlock()
-	if job == nil {
+	switch {
+	case job.read == nil:
 		return wait
+	case !s.acquire(job, class):
+		return idle
 	}
-	if wait := s.bucket.Take(s.Config().Name); wait > 0 {
-		return wait
-	}
-	job(ctx)
+	job.read(ctx)
 	return 0
+}
+
+// Looks that prove deletions wait until there was no DELETE for a moment, so that one look proves many; but not for those
+// that wait for the budget longer than this.
+const (
+	proofQuiet    = 100 * time.Millisecond
+	proofPatience = 2 * time.Second
+)
+
+// proofWait is how long to put off a look that proves a deletion.
+func (s *Session) proofWait(now time.Time) time.Duration {
+	since := now.Sub(s.deleted)
+	others := s.budget.Waiting()[ClassRevocation]
+	if s.parked != nil && *s.parked == ClassRevocation {
+		others--
+	}
+	if others > 0 && since < proofPatience {
+		return min(proofPatience-since, proofQuiet)
+	}
+	return proofQuiet - since
+}
+
+// job is the next read.
+type job struct {
+	read func(context.Context)
+	// page says that it is one of a listing.
+	page bool
+}
+
+func (s *Session) acquire(job job, class Class) bool {
+	take := s.budget.Acquire
+	if job.page {
+		take = s.budget.AcquirePage
+	}
+	taken := take(s.key(), class)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parked = &class; taken {
+		s.parked = nil
+	}
+	return taken
+}
+
+// urgency is that of the most urgent who wait for a read.
+func (s *Session) urgency(now time.Time) Class {
+	class := ClassResync
+	for _, w := range s.waiting {
+		if s.readyIn(w, now) <= 0 {
+			class = min(class, w.class)
+		}
+	}
+	return class
+}
+
+// readyIn is how long a wanted look has to be put off.
+func (s *Session) readyIn(w want, now time.Time) time.Duration {
+	wait := w.notBefore.Sub(now)
+	if _, wrote := s.picture.floor[w.identity]; wrote && w.class == ClassRevocation {
+		wait = max(wait, s.proofWait(now))
+	}
+	return wait
 }
 
 // next chooses the read that serves most: a look-up of the client that waits longest, or a page of the list where more
 // clients wait than the list has pages.
-func (s *Session) next(now time.Time) (job func(context.Context), wait time.Duration) {
+func (s *Session) next(now time.Time) (next job, wait time.Duration) {
 	holder, waiting, wait := s.waitingHolders(now)
 	if waiting == 0 && (s.config.Dormant || len(s.picture.holders) == 0) {
 		// What is being read serves nobody any more.
@@ -108,32 +172,34 @@ func (s *Session) next(now time.Time) (job func(context.Context), wait time.Dura
 	s.startRefresh(now)
 	switch r := &s.refresh; {
 	case waiting > 0 && !s.listingServes(waiting):
-		return func(ctx context.Context) { s.lookup(ctx, holder) }, 0
+		return job{read: func(ctx context.Context) { s.lookup(ctx, holder) }}, 0
 	case r.listing != nil:
-		return s.listPage, 0
+		return job{read: s.listPage, page: true}, 0
 	case len(r.lookups) > 0:
 		holder := r.lookups[0]
-		return func(ctx context.Context) { s.lookup(ctx, holder) }, 0
+		return job{read: func(ctx context.Context) { s.lookup(ctx, holder) }}, 0
 	}
 	if s.config.Dormant {
-		return nil, wait
+		return job{}, wait
 	}
-	return nil, min(wait, max(s.refresh.due.Sub(now), 0))
+	return job{}, min(wait, max(s.refresh.due.Sub(now), 0))
 }
 
-// waitingHolders returns the holder that waits longest, how many wait, and how long until the next one may be looked up.
+// waitingHolders returns the holder that waits longest among the most urgent, how many wait, and how long until the next
+// one may be looked up.
 func (s *Session) waitingHolders(now time.Time) (oldest grant.Holder, count int, wait time.Duration) {
 	holders := map[grant.Holder]struct{}{}
 	var since time.Time
+	class := s.urgency(now)
 	wait = idle
 	for _, w := range s.waiting {
-		if until := w.notBefore.Sub(now); until > 0 {
+		if until := s.readyIn(w, now); until > 0 {
 			wait = min(wait, until)
 			continue
 		}
 		holder := w.identity.Holder()
 		holders[holder] = struct{}{}
-		if since.IsZero() || w.since.Before(since) {
+		if w.class == class && (since.IsZero() || w.since.Before(since)) {
 			since, oldest = w.since, holder
 		}
 	}

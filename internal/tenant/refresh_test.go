@@ -113,7 +113,7 @@ func TestRefresh_ThatIsAskedForBeginsAfterwards(t *testing.T) {
 			t.Errorf("health %+v, asked for at %s", health, asked)
 		}
 		w.wantReads(t, append(listReads(3), listReads(6)...)...)
-		if seen, err := w.session.Observe(key("app"), identity("app"), asked); err != nil || seen.Grant != nil {
+		if seen, err := w.session.Observe(key("app"), identity("app"), asked, tenant.ClassChange); err != nil || seen.Grant != nil {
 			t.Errorf("saw %+v, error %v", seen, err)
 		}
 	}, pages(10), fill(51))
@@ -162,7 +162,7 @@ func TestDormant_OnlyAnswersWhatIsAsked(t *testing.T) {
 		if seen := w.observe(t, identity("app"), time.Now()); seen.Grant == nil {
 			t.Error("an observation does not show the grant")
 		}
-		if _, err := w.session.Delete(t.Context(), identity("app"), held.ID); err != nil {
+		if _, err := w.session.Delete(t.Context(), key("app"), identity("app"), held.ID); err != nil {
 			t.Error(err)
 		}
 		if seen := w.observe(t, identity("app"), time.Now()); seen.Grant != nil {
@@ -178,7 +178,7 @@ func TestDormant_OnlyAnswersWhatIsAsked(t *testing.T) {
 			t.Errorf("%d reads to serve 50 at once", got)
 		}
 		for _, name := range clients(0, 50) {
-			if seen, err := w.session.Observe(key(name), identity(name), at); err != nil || seen.Grant == nil {
+			if seen, err := w.session.Observe(key(name), identity(name), at, tenant.ClassChange); err != nil || seen.Grant == nil {
 				t.Errorf("%s: saw %+v, error %v", name, seen, err)
 			}
 		}

@@ -1,5 +1,5 @@
 // Package tenant is the operator's side of one Auth0 tenant: a session per Auth0Tenant object, with its client, what is
-// known of the grants there, and the token bucket of the host. Nothing in it waits inside a call of a caller: what is
+// known of the grants there, and the call budget of the host. Nothing in it waits inside a call of a caller: what is
 // not known yet is looked up by the session's own goroutine, which then wakes whoever asked.
 package tenant
 
@@ -20,8 +20,8 @@ type Config struct {
 	Name string
 	// Host is the canonical host of the tenant.
 	Host string
-	// ClientID of the operator's own application: never a grantee.
-	ClientID string
+	// SystemHosts are hosts, beside the configured ones, that a token names as the tenant's own.
+	SystemHosts []string
 	// Interval between two refreshes.
 	Interval time.Duration
 	// ReadOnly refuses every write.
@@ -32,7 +32,7 @@ type Config struct {
 
 // Session belongs to one Auth0Tenant object whose credentials were proven. Its methods may be called by many at once.
 type Session struct {
-	bucket *Bucket
+	budget *Budget
 	wake   func(Key)
 	report func()
 	kick   chan struct{}
@@ -48,6 +48,9 @@ type Session struct {
 	failure failure
 	// suspect is set when the tenant refused the credentials, until they are proven again.
 	suspect bool
+	// deleted is when a DELETE was answered last; parked is the urgency with which the session waits for its turn.
+	deleted time.Time
+	parked  *Class
 	// lacking is the Management API scope that the last refused call needed.
 	lacking string
 }
@@ -57,6 +60,7 @@ type want struct {
 	identity  grant.Identity
 	notBefore time.Time
 	since     time.Time
+	class     Class
 }
 
 // failure is the state of reading from the tenant after an error.
@@ -75,10 +79,10 @@ var ErrReadOnly = errors.New("the tenant is read only")
 
 // NewSession starts a session. wake is called with a key that has something to look at again; report when the
 // Auth0Tenant has. Both are called from any goroutine, and must neither wait nor call the session.
-func NewSession(config Config, client *auth0.Client, bucket *Bucket, wake func(Key), report func()) *Session {
+func NewSession(config Config, client *auth0.Client, budget *Budget, wake func(Key), report func()) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{
-		bucket: bucket, wake: wake, report: report, kick: make(chan struct{}, 1), cancel: cancel,
+		budget: budget, wake: wake, report: report, kick: make(chan struct{}, 1), cancel: cancel,
 		done: make(chan struct{}), config: config, client: client, picture: newPicture(),
 		waiting: map[Key]want{},
 	}
@@ -138,8 +142,8 @@ func (s *Session) Track(key Key, identities ...grant.Identity) {
 }
 
 // Observe answers from any observation of the identity that began at notBefore or later. Where there is none it returns
-// ErrPending, or the error with which looking failed last, and wakes key when there is one.
-func (s *Session) Observe(key Key, identity grant.Identity, notBefore time.Time) (Observation, error) {
+// ErrPending, or the error with which looking failed last, and wakes key when there is one. class is how urgent that is.
+func (s *Session) Observe(key Key, identity grant.Identity, notBefore time.Time, class Class) (Observation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.picture.add(key, identity)
@@ -151,7 +155,7 @@ func (s *Session) Observe(key Key, identity grant.Identity, notBefore time.Time)
 	if w, ok := s.waiting[key]; ok && w.identity == identity {
 		since = w.since // Asking again costs no place.
 	}
-	s.waiting[key] = want{identity: identity, notBefore: notBefore, since: since}
+	s.waiting[key] = want{identity: identity, notBefore: notBefore, since: since, class: class}
 	s.nudge()
 	if s.failure.err != nil {
 		return Observation{}, s.failure.err
@@ -164,6 +168,12 @@ func (s *Session) currentClient() *auth0.Client {
 	defer s.mu.Unlock()
 	return s.client
 }
+
+// Wake says that it is the session's turn to call the tenant.
+func (s *Session) Wake() { s.nudge() }
+
+// key is the session's name in the line for calls: no ClientGrant has an empty namespace.
+func (s *Session) key() Key { return Key{Name: s.Config().Name} }
 
 func (s *Session) nudge() {
 	select {

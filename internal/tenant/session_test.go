@@ -63,7 +63,7 @@ func TestClose_EndsAtOnceWhileTheNextPageWaitsForAToken(t *testing.T) {
 		if took := time.Since(start); took > 0 {
 			t.Errorf("it took %s", took)
 		}
-	}, pages(1), fill(5), func(w *world) { w.bucket = tenant.NewBucket(1, 1) })
+	}, pages(1), fill(5), func(w *world) { w.limit = tenant.Limit{PerMinute: 1, Burst: 1} })
 }
 
 func TestClose_EndsCallsOfNobodyElse(t *testing.T) {
@@ -132,7 +132,7 @@ func TestTrack_EndsTheWaitForAnythingElse(t *testing.T) {
 		w.ClearLog()
 		hang := w.hang(0)
 		w.pending(t, identity("app"), time.Time{})
-		_, _ = w.session.Observe(key("later"), identity("later"), time.Now().Add(time.Minute))
+		_, _ = w.session.Observe(key("later"), identity("later"), time.Now().Add(time.Minute), tenant.ClassChange)
 		advance(time.Second)
 		w.session.Track(key("app"), identity("app", "x"))
 		w.session.Track(key("later"))
@@ -148,7 +148,7 @@ func TestTrack_KeepsTheWaitForWhatIsStillTracked(t *testing.T) {
 		w.pending(t, identity("app"), at)
 		w.session.Track(key("app"), identity("app"), identity("app", "x"))
 		advance(2 * time.Minute)
-		if seen, err := w.session.Observe(key("app"), identity("app"), at); err != nil || w.woken.of(key("app")) == 0 {
+		if seen, err := w.session.Observe(key("app"), identity("app"), at, tenant.ClassChange); err != nil || w.woken.of(key("app")) == 0 {
 			t.Errorf("saw %+v, error %v, woken %d times", seen, err, w.woken.of(key("app")))
 		}
 	})

@@ -1,7 +1,6 @@
 package tenant_test
 
 import (
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,8 +22,8 @@ func inRegistry(t *testing.T, test func(t *testing.T, r *registry)) {
 		server := sim.New(sim.Options{Domain: host})
 		t.Cleanup(server.Close)
 		w := &world{Server: server, transport: inMemory{server}, woken: newKeys()}
-		w.config = tenant.Config{Host: host, ClientID: w.ClientID(), Interval: interval}
-		r := &registry{Sessions: tenant.NewSessions(w.woken.wake), world: w}
+		w.config = tenant.Config{Host: host, Interval: interval}
+		r := &registry{Sessions: tenant.NewSessions(w.woken.wake, 8), world: w}
 		t.Cleanup(r.CloseAll)
 		test(t, r)
 	})
@@ -44,17 +43,21 @@ func (r *registry) open(t *testing.T, name string, limit tenant.Limit, change ..
 
 func onHost(host string) func(*tenant.Config) { return func(c *tenant.Config) { c.Host = host } }
 
-// next is how long the next write of a new caller has to wait.
-func next(t *testing.T, session *tenant.Session, caller string) time.Duration {
+// next makes a write for a new caller, and is how long it had to wait.
+func (r *registry) next(t *testing.T, session *tenant.Session, caller string) time.Duration {
 	t.Helper()
-	wait := &tenant.WaitError{}
-	switch err := session.Ready(key(caller)); {
-	case err == nil:
-		return 0
-	case !errors.As(err, &wait):
+	start := time.Now()
+	for session.Ready(key(caller), tenant.ClassChange) != nil {
+		if time.Since(start) > patience {
+			t.Fatalf("%s still waits", caller)
+		}
+		r.world.woken.await(t, key(caller), r.world.woken.of(key(caller))+1)
+	}
+	waited := time.Since(start)
+	if _, err := session.Delete(t.Context(), key(caller), app, "cgr_0000000000000000"); err != nil {
 		t.Fatal(err)
 	}
-	return wait.Wait.Round(time.Millisecond)
+	return waited.Round(time.Millisecond)
 }
 
 var limit = tenant.Limit{PerMinute: 60, Burst: 5}
@@ -74,7 +77,7 @@ func TestSessions_HoldsOneSessionForEachAuth0Tenant(t *testing.T) {
 		if got := r.Get(key("other"), "uid of main"); got != nil {
 			t.Error("another Auth0Tenant has its session")
 		}
-		_, _ = opened.Observe(key("app"), app, time.Now().Add(time.Minute))
+		_, _ = opened.Observe(key("app"), app, time.Now().Add(time.Minute), tenant.ClassChange)
 		again := r.open(t, "main", limit, func(c *tenant.Config) { c.Name = "new uid" })
 		if got := r.Get(key("main"), "new uid"); got != again || r.Get(key("main"), "uid of main") != nil {
 			t.Error("the new one did not take the place of the former")
@@ -92,37 +95,37 @@ func TestSessions_HoldsOneSessionForEachAuth0Tenant(t *testing.T) {
 	})
 }
 
-func TestSessions_ShareTheBucketOfTheirHostAndTheSmallestLimitHolds(t *testing.T) {
+func TestSessions_ShareTheBudgetOfTheirHostAndTheSmallestLimitHolds(t *testing.T) {
 	inRegistry(t, func(t *testing.T, r *registry) {
 		fast := r.open(t, "fast", tenant.Limit{PerMinute: 600, Burst: 50})
 		slow := r.open(t, "slow", tenant.Limit{PerMinute: 60, Burst: 80})
 		elsewhere := r.open(t, "elsewhere", limit, onHost("other.eu.auth0.com"))
-		if a, b := next(t, fast, "a"), next(t, slow, "b"); a != 0 || b != time.Second {
+		if a, b := r.next(t, fast, "a"), r.next(t, slow, "b"); a != 0 || b != time.Second {
 			t.Errorf("the first waits %s, the second, with the slower limit, %s", a, b)
 		}
-		if c := next(t, elsewhere, "c"); c != 0 {
+		if c := r.next(t, elsewhere, "c"); c != 0 {
 			t.Errorf("on another host the first waits %s", c)
 		}
 		advance(time.Hour)
 		for n := range 50 {
-			if wait := next(t, slow, string(rune('A'+n))); wait != 0 {
+			if wait := r.next(t, slow, string(rune('A'+n))); wait != 0 {
 				t.Fatalf("token %d of the smaller burst after %s", n, wait)
 			}
 		}
-		if wait := next(t, fast, "z"); wait != time.Second {
+		if wait := r.next(t, fast, "z"); wait != time.Second {
 			t.Errorf("one more than the smaller burst after %s", wait)
 		}
 		r.SetLimit(key("slow"), tenant.Limit{PerMinute: 6, Burst: 1})
-		if wait := next(t, fast, "y"); wait != 10*time.Second {
+		if wait := r.next(t, fast, "y"); wait != 10*time.Second {
 			t.Errorf("after a change of the limit it comes after %s", wait)
 		}
 		r.Close(key("slow"))
-		if wait := next(t, fast, "x"); wait != 100*time.Millisecond {
+		if wait := r.next(t, fast, "x"); wait != 100*time.Millisecond {
 			t.Errorf("without the slower one it comes after %s", wait)
 		}
 		r.Close(key("fast"))
 		fast = r.open(t, "fast", tenant.Limit{PerMinute: 60, Burst: 50})
-		if wait := next(t, fast, "w"); wait != time.Second {
+		if wait := r.next(t, fast, "w"); wait != time.Second {
 			t.Errorf("after the session was opened again it comes after %s: what was used is used", wait)
 		}
 	})
@@ -141,27 +144,44 @@ func TestSessions_SetLimitOfNoneDoesNothing(t *testing.T) {
 
 func TestSessions_KnowsTheOperatorsOwnClients(t *testing.T) {
 	inRegistry(t, func(t *testing.T, r *registry) {
-		first := r.open(t, "first", limit, func(c *tenant.Config) { c.ClientID = "op-1" })
-		r.open(t, "second", limit, func(c *tenant.Config) { c.ClientID = "op-2" })
-		r.open(t, "elsewhere", limit, onHost("other.eu.auth0.com"), func(c *tenant.Config) { c.ClientID = "op-3" })
+		const otherHost = "other.eu.auth0.com"
+		uses := func(name, uid, host, client string, news bool) {
+			t.Helper()
+			if got := r.SetOperator(key(name), tenant.Operator{UID: uid, Host: host, ClientID: client}); got != news {
+				t.Errorf("that %s uses %q is news: %v", name, client, got)
+			}
+		}
 		check := func(host, client string, want bool) {
 			t.Helper()
 			if got := r.IsOperator(host, client); got != want {
 				t.Errorf("%s on %s: %v", client, host, got)
 			}
 		}
+		uses("first", "uid-1", host, "op-1", true)
+		uses("second", "uid-2", host, "op-2", true)
+		uses("elsewhere", "uid-3", otherHost, "op-3", true)
+		uses("first", "uid-1", host, "op-1", false)
 		check(host, "op-1", true)
 		check(host, "op-2", true)
 		check(host, "op-3", false)
 		check(host, "OP-1", false)
-		check(host, "", false)
-		check("other.eu.auth0.com", "op-3", true)
-		check("other.eu.auth0.com", "op-1", false)
-		config := first.Config()
-		config.ClientID = "op-4"
-		first.Update(config, nil)
+		check(otherHost, "op-3", true)
+		check(otherHost, "op-1", false)
+
+		uses("first", "uid-1", host, "", false) // Its Secret is gone.
+		check(host, "op-1", true)
+		uses("first", "uid-1", host, "op-4", true)
 		check(host, "op-1", false)
 		check(host, "op-4", true)
+		uses("first", "uid-4", host, "", true) // Another object of that name.
+		check(host, "op-4", false)
+		if r.KnowsOperator(key("first"), "uid-1") || !r.KnowsOperator(key("first"), "uid-4") || r.KnowsOperator(key("third"), "uid-1") {
+			t.Error("it is not known of whom the operator is known")
+		}
+		if was := r.ForgetOperator(key("second")); was.ClientID != "op-2" || was.Host != host {
+			t.Errorf("forgot %+v", was)
+		}
+		check(host, "op-2", false)
 	})
 }
 
@@ -170,7 +190,7 @@ func TestSessions_ForgetAClientGrantEverywhere(t *testing.T) {
 		first, second := r.open(t, "first", limit), r.open(t, "second", limit)
 		at := time.Now().Add(time.Second)
 		for _, session := range []*tenant.Session{first, second} {
-			_, _ = session.Observe(key("app"), app, at)
+			_, _ = session.Observe(key("app"), app, at, tenant.ClassChange)
 		}
 		r.Forget(key("app"))
 		advance(3 * interval)
@@ -185,7 +205,7 @@ func TestSessions_CloseAllEndsEveryOne(t *testing.T) {
 		first, second := r.open(t, "first", limit), r.open(t, "second", limit)
 		r.CloseAll()
 		for _, session := range []*tenant.Session{first, second} {
-			_, _ = session.Observe(key("app"), app, time.Time{})
+			_, _ = session.Observe(key("app"), app, time.Time{}, tenant.ClassChange)
 		}
 		advance(3 * interval)
 		if got := r.world.Requests("", ""); got != 0 {

@@ -3,7 +3,6 @@ package tenant
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -14,53 +13,52 @@ import (
 // ErrOtherGrant says that an answer to a write spoke of another grant than the one that was meant.
 var ErrOtherGrant = errors.New("the tenant answered about another grant")
 
-// WaitError says that the host's bucket has no token: come back after Wait.
-type WaitError struct {
-	Wait time.Duration
-}
+// ErrParked says that the host's budget lets somebody else call first: the key is woken when it is its turn.
+var ErrParked = errors.New("waiting for the rate limit of the tenant")
 
-// Error tells how long.
-func (e *WaitError) Error() string {
-	return fmt.Sprintf("waiting %s for the rate limit of the tenant", e.Wait.Round(time.Second))
-}
-
-// Ready takes the token that the next write of key needs, or returns a *WaitError. What was decided before is checked
-// again after it, and the write made at once.
-func (s *Session) Ready(key Key) error {
-	if wait := s.bucket.Take(key.String()); wait > 0 {
-		return &WaitError{Wait: wait}
+// Ready takes the token that the next write of key needs, or returns ErrParked. What was decided before is checked again
+// after it, and the write made at once; Sessions.EndPass gives back a token that was not used.
+func (s *Session) Ready(key Key, class Class) error {
+	if !s.budget.Acquire(key, class) {
+		return ErrParked
 	}
 	return nil
 }
 
 // Create makes a grant, with a token from Ready.
-func (s *Session) Create(ctx context.Context, identity grant.Identity, body grant.New) (grant.Grant, error) {
-	return s.write(identity, func(client *auth0.Client) (grant.Grant, error) { return client.Create(ctx, body) })
+func (s *Session) Create(ctx context.Context, key Key, identity grant.Identity, body grant.New) (grant.Grant, error) {
+	return s.write(key, identity, func(client *auth0.Client) (grant.Grant, error) { return client.Create(ctx, body) })
 }
 
 // Change changes the grant that has the given ID now, with a token from Ready.
-func (s *Session) Change(ctx context.Context, identity grant.Identity, id string, change grant.Fields) (grant.Grant, error) {
-	return s.write(identity, func(client *auth0.Client) (grant.Grant, error) { return client.Update(ctx, id, change) })
+func (s *Session) Change(ctx context.Context, key Key, identity grant.Identity, id string, change grant.Fields) (grant.Grant, error) {
+	return s.write(key, identity, func(client *auth0.Client) (grant.Grant, error) { return client.Update(ctx, id, change) })
 }
 
 // Delete deletes the grant that has the given ID now, with a token from Ready. Success proves nothing: Auth0 answers
 // the same for an ID that does not exist. The answer's time is that after which an observation is proof.
-func (s *Session) Delete(ctx context.Context, identity grant.Identity, id string) (answered time.Time, err error) {
-	_, err = s.write(identity, func(client *auth0.Client) (grant.Grant, error) {
+func (s *Session) Delete(ctx context.Context, key Key, identity grant.Identity, id string) (answered time.Time, err error) {
+	_, err = s.write(key, identity, func(client *auth0.Client) (grant.Grant, error) {
 		return grant.Grant{}, client.Delete(ctx, id)
 	})
-	return time.Now(), err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deleted = time.Now()
+	s.nudge() // Whoever waits for proof waits a little longer.
+	return s.deleted, err
 }
 
 // write makes one call and folds its answer in. An answer about another identity than the one meant is not believed.
-func (s *Session) write(identity grant.Identity,
+func (s *Session) write(key Key, identity grant.Identity,
 	call func(*auth0.Client) (grant.Grant, error),
 ) (grant.Grant, error) {
 	if s.Config().ReadOnly {
+		s.budget.EndCall(key, Unsent)
 		return grant.Grant{}, ErrReadOnly
 	}
 	sent := time.Now()
 	held, err := call(s.currentClient())
+	s.budget.EndCall(key, OutcomeOf(err))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note(err)
@@ -78,12 +76,13 @@ func (s *Session) write(identity grant.Identity,
 	return held, nil
 }
 
-// note stops the host after a 429, and has the credentials looked at after they were refused.
+// note stops the host after a 429 of its token endpoint, and has the credentials looked at after they were refused. Of
+// the Management API's own answers the budget is told by Sessions.Observed.
 func (s *Session) note(err error) {
-	if auth0.IsRateLimited(err) {
-		s.bucket.Stop(resetOf(err))
+	if token, ok := errors.AsType[*auth0.TokenError](err); ok && auth0.IsRateLimited(err) {
+		s.budget.Refused(token.RateLimit)
 	}
-	if refused(err) {
+	if Refused(err) {
 		s.suspect, s.lacking = true, lackingScope(err)
 		s.report()
 	}
@@ -112,15 +111,15 @@ func untouched(err error) bool {
 		return !failed.Sent
 	}
 	_, unissued := errors.AsType[*auth0.TokenError](err)
-	return unissued || auth0.IsRateLimited(err) || refused(err)
+	return unissued || auth0.IsRateLimited(err) || Refused(err)
 }
 
 // codeInsufficientScope is the recorded errorCode of a call for which the token lacks a scope. Other 403 answers, such
 // as a limit of the plan, are about the call.
 const codeInsufficientScope = "insufficient_scope"
 
-// refused says that the tenant did not accept the credentials, or not for this call.
-func refused(err error) bool {
+// Refused says that the tenant did not accept the credentials, or not for this call.
+func Refused(err error) bool {
 	if token, ok := errors.AsType[*auth0.TokenError](err); ok {
 		return !token.RateLimited() && !token.Unavailable()
 	}

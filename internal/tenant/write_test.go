@@ -24,14 +24,14 @@ func aClient(w *world) {
 
 func (w *world) create(t *testing.T, scopes ...string) (grant.Grant, error) {
 	t.Helper()
-	return w.session.Create(t.Context(), app, grant.NewGrant(app, fields(scopes...)))
+	return w.session.Create(t.Context(), key("app"), app, grant.NewGrant(app, fields(scopes...)))
 }
 
 // known fails the test unless the session knows the scopes of app's grant without a call; nil where there is none.
 func (w *world) known(t *testing.T, scopes []string) {
 	t.Helper()
 	calls := w.Requests("", "")
-	seen, err := w.session.Observe(key("app"), app, time.Time{})
+	seen, err := w.session.Observe(key("app"), app, time.Time{}, tenant.ClassChange)
 	switch {
 	case err != nil:
 		t.Errorf("nothing is known: %v", err)
@@ -53,10 +53,10 @@ func TestWrite_IsKnownFromItsAnswer(t *testing.T) {
 		t.Fatalf("made %+v, error %v", made, err)
 	}
 	w.known(t, []string{"b", "a"})
-	if seen, err := w.session.Observe(key("app"), app, before); err != nil || seen.Grant.ID != made.ID {
+	if seen, err := w.session.Observe(key("app"), app, before, tenant.ClassChange); err != nil || seen.Grant.ID != made.ID {
 		t.Errorf("the answer is no evidence of the time after it was asked for: %v", err)
 	}
-	changed, err := w.session.Change(t.Context(), app, made.ID, fields("c"))
+	changed, err := w.session.Change(t.Context(), key("app"), app, made.ID, fields("c"))
 	if err != nil || !slices.Equal(changed.Scope, []string{"c"}) {
 		t.Fatalf("changed to %+v, error %v", changed, err)
 	}
@@ -73,7 +73,7 @@ func TestWrite_ADeletionLeavesNothingKnownUntilALookThatBeganAfterIt(t *testing.
 	if err != nil {
 		t.Fatal(err)
 	}
-	answered, err := w.session.Delete(t.Context(), app, made.ID)
+	answered, err := w.session.Delete(t.Context(), key("app"), app, made.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestWrite_IsNotUndoneByALookThatBeganBefore(t *testing.T) {
 		"a creation": {func(t *testing.T, w *world) error { _, err := w.create(t, "a"); return err }, true},
 		"a deletion": {func(t *testing.T, w *world) error {
 			held, _ := w.FindGrant("app", app.Audience, "client")
-			_, err := w.session.Delete(t.Context(), app, held.ID)
+			_, err := w.session.Delete(t.Context(), key("app"), app, held.ID)
 			return err
 		}, false},
 		"a creation without an answer": {func(t *testing.T, w *world) error {
@@ -195,7 +195,7 @@ func TestWrite_DoesNotBelieveAnAnswerAboutAnotherGrant(t *testing.T) {
 		}
 	}
 	w.Inject(other(http.StatusOK, http.MethodPatch))
-	if got, err := w.session.Change(t.Context(), app, held.ID, fields("b")); !errors.Is(err, tenant.ErrOtherGrant) || got.ID != "" {
+	if got, err := w.session.Change(t.Context(), key("app"), app, held.ID, fields("b")); !errors.Is(err, tenant.ErrOtherGrant) || got.ID != "" {
 		t.Errorf("changed to %+v, error %v", got, err)
 	}
 	w.pending(t, app, time.Time{})
@@ -212,8 +212,8 @@ func TestWrite_IsRefusedWhereTheTenantIsOnlyObserved(t *testing.T) {
 	held := w.holds(app, "a")
 	w.observe(t, app, time.Time{})
 	_, created := w.create(t, "a")
-	_, changed := w.session.Change(t.Context(), app, held.ID, fields())
-	_, deleted := w.session.Delete(t.Context(), app, held.ID)
+	_, changed := w.session.Change(t.Context(), key("app"), app, held.ID, fields())
+	_, deleted := w.session.Delete(t.Context(), key("app"), app, held.ID)
 	for what, err := range map[string]error{"creating": created, "changing": changed, "deleting": deleted} {
 		if !errors.Is(err, tenant.ErrReadOnly) {
 			t.Errorf("%s: error %v", what, err)
@@ -227,21 +227,21 @@ func TestWrite_IsRefusedWhereTheTenantIsOnlyObserved(t *testing.T) {
 	w.known(t, []string{"a"})
 }
 
-func TestReady_SaysHowLongToWaitForAToken(t *testing.T) {
+func TestReady_WakesWhoWaitsForAToken(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		if err := w.session.Ready(key("a")); err != nil {
+		if err := w.session.Ready(key("a"), tenant.ClassChange); err != nil {
 			t.Fatal(err)
 		}
-		wait := &tenant.WaitError{}
-		if err := w.session.Ready(key("b")); !errors.As(err, &wait) || wait.Wait.Round(time.Millisecond) != 2*time.Second {
+		start := time.Now()
+		if err := w.session.Ready(key("b"), tenant.ClassChange); !errors.Is(err, tenant.ErrParked) {
 			t.Fatalf("error %v", err)
 		}
-		if got := wait.Error(); got != "waiting 2s for the rate limit of the tenant" {
-			t.Errorf("told %q", got)
+		w.woken.await(t, key("b"), 1)
+		if got := time.Since(start); got != 2*time.Second {
+			t.Errorf("woken after %s", got)
 		}
-		advance(wait.Wait)
-		if err := w.session.Ready(key("b")); err != nil {
+		if err := w.session.Ready(key("b"), tenant.ClassChange); err != nil {
 			t.Error(err)
 		}
-	}, func(w *world) { w.bucket = tenant.NewBucket(30, 1) })
+	}, func(w *world) { w.limit = tenant.Limit{PerMinute: 30, Burst: 1} })
 }

@@ -45,7 +45,7 @@ func TestServiceAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
 		{everywhere, "events.k8s.io", "events", "create patch", true},
 		{everywhere, "", "configmaps", "get list watch", true},
 		{everywhere, "", "configmaps", "create update patch delete", false},
-		{everywhere, "", "namespaces", "get", true},
+		{everywhere, "", "namespaces", "get list watch", true},
 		{everywhere, "", "namespaces", "create update patch delete", false},
 		{own, "coordination.k8s.io", "leases", "get create update", true},
 		{"default", "coordination.k8s.io", "leases", "get create update", false},

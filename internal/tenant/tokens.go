@@ -1,0 +1,94 @@
+package tenant
+
+import (
+	"math"
+	"time"
+)
+
+// tokens is the arithmetic of a token bucket, on whole nanoseconds: of a long series of tokens none is too early. It is
+// not safe for concurrent use.
+type tokens struct {
+	// interval is what it takes for one more token to be there.
+	interval time.Duration
+	// burst is how many the bucket holds.
+	burst int
+	// full is when the bucket is full, if nothing is taken from now on.
+	full time.Time
+	// floor is the least that full may become when a token is put back: what came from outside stays in force.
+	floor time.Time
+	// stopped is the end of the last stop: full is so far away that there is one token then, and none before.
+	stopped time.Time
+}
+
+// newTokens makes a bucket with one token in it.
+func newTokens(limit Limit, now time.Time) tokens {
+	t := tokens{interval: intervalOf(limit), burst: max(limit.Burst, 1)}
+	t.full = now.Add(t.span(t.burst - 1))
+	return t
+}
+
+func intervalOf(limit Limit) time.Duration {
+	perMinute := time.Duration(max(limit.PerMinute, 1))
+	return (time.Minute + perMinute - 1) / perMinute
+}
+
+// span is what it takes for that many tokens to gather.
+func (t *tokens) span(count int) time.Duration { return time.Duration(count) * t.interval }
+
+// level is how many tokens there are; less than none during a stop.
+func (t *tokens) level(now time.Time) float64 {
+	return float64(t.burst) - max(float64(t.full.Sub(now))/float64(t.interval), 0)
+}
+
+// due is when that many tokens are there if none is taken before, and whether the bucket holds as many.
+func (t *tokens) due(count int) (at time.Time, ever bool) {
+	return t.full.Add(-t.span(t.burst - count)), count <= t.burst
+}
+
+func (t *tokens) has(count int, now time.Time) bool {
+	at, ever := t.due(count)
+	return ever && !now.Before(at)
+}
+
+// take takes a token that is there.
+func (t *tokens) take(now time.Time) {
+	if t.full.Before(now) {
+		t.full = now
+	}
+	t.full = t.full.Add(t.interval)
+}
+
+// putBack undoes a take, but not what lowered the bucket meanwhile.
+func (t *tokens) putBack() {
+	t.full = t.full.Add(-t.interval)
+	if t.full.Before(t.floor) {
+		t.full = t.floor
+	}
+}
+
+// lower leaves at most that many tokens in the bucket at the given time.
+func (t *tokens) lower(count int, at time.Time) {
+	if bound := at.Add(t.span(t.burst - min(count, t.burst))); bound.After(t.full) {
+		t.full, t.floor = bound, bound
+	}
+}
+
+// stop gives no token until then, and one then.
+func (t *tokens) stop(until time.Time) {
+	if until.After(t.stopped) {
+		t.stopped = until
+	}
+	t.lower(1, until)
+}
+
+// set changes rate and size. Tokens that are there stay, as far as they fit; a stop goes on.
+func (t *tokens) set(limit Limit, now time.Time) {
+	level := max(t.level(now), 0)
+	t.interval, t.burst = intervalOf(limit), max(limit.Burst, 1)
+	missing := float64(t.burst) - level
+	t.full = now.Add(time.Duration(math.Ceil(missing * float64(t.interval))))
+	t.floor = t.full
+	if t.stopped.After(now) {
+		t.lower(1, t.stopped)
+	}
+}

@@ -136,6 +136,27 @@ func (c *claims) release(key types.NamespacedName) []types.NamespacedName {
 	return append(woken, c.stop(key)...)
 }
 
+// rename makes what from held and waited for that of to: from is gone, and to could own nothing.
+func (c *claims) rename(from, to types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, wanted := range []map[types.NamespacedName]grant.Identity{c.byKey, c.leaving} {
+		identity, ok := wanted[from]
+		if !ok {
+			continue
+		}
+		delete(wanted, from)
+		delete(c.asking[identity], from)
+		wanted[to] = identity
+		c.add(to, identity, false)
+		if c.holder[identity] == from {
+			c.holder[identity] = to
+		}
+	}
+	delete(c.tenant, from)
+	delete(c.recorded, from)
+}
+
 // abandon stops asking for what is not recorded, and returns who waited for that.
 func (c *claims) abandon(key types.NamespacedName, recorded []grant.Identity) []types.NamespacedName {
 	c.mu.Lock()
@@ -281,14 +302,15 @@ func (p *pass) conflict(owner types.NamespacedName, ending bool) error {
 	if owner.Namespace != p.obj.Namespace {
 		return adoptionRefused()
 	}
-	if ending {
-		s := waiting(v1alpha1.ReasonConflict, "ClientGrant %q owns this grant and is being deleted: this one takes it over.", owner.Name)
+	name, gone := nameOf(owner)
+	if ending || gone {
+		s := waiting(v1alpha1.ReasonConflict, "ClientGrant %q owns this grant and is being deleted: this one takes it over.", name)
 		s.working = true
 		return s
 	}
 	return stalled(v1alpha1.ReasonConflict,
 		"ClientGrant %q owns this grant: delete one of the two, or give them different clients, audiences or subject types.",
-		owner.Name)
+		name)
 }
 
 // Names of the indexes of the cache.

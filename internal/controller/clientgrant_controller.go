@@ -86,9 +86,19 @@ type pass struct {
 // which is written before what it speaks of.
 func (r *ClientGrantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	defer r.Sessions.EndPass(tenant.Key(req.NamespacedName))
-	if lost := r.vanished.next(req.NamespacedName); lost != nil {
-		return r.followUp(ctx, req.NamespacedName, lost)
+	result, err := r.reconcile(ctx, req)
+	result.Priority = new(priorityNow) // That of this pass is not the next one's.
+	return result, err
+}
+
+func (r *ClientGrantReconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if _, gone := nameOf(req.NamespacedName); gone {
+		if l := r.vanished.at(req.NamespacedName); l != nil {
+			return r.followUp(ctx, req.NamespacedName, l)
+		}
+		return ctrl.Result{}, nil
 	}
+	r.pursue(req.NamespacedName)
 	obj := &v1alpha1.ClientGrant{}
 	if err := r.Get(ctx, req.NamespacedName, obj); err != nil {
 		if client.IgnoreNotFound(err) == nil {

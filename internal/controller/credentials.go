@@ -17,6 +17,7 @@ import (
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
 
@@ -72,7 +73,7 @@ func (r *TenantReconciler) session(ctx context.Context, obj *v1alpha1.Auth0Tenan
 	if open != nil && fingerprint == known.fingerprint && !open.Health().Suspect {
 		open.Update(r.sessionConfig(obj, known), nil)
 		r.Sessions.SetLimit(key, limitOf(obj))
-		return r.health(obj, open)
+		return r.health(obj, open, known)
 	}
 	return r.prove(ctx, obj, known, credentials, fingerprint)
 }
@@ -163,25 +164,40 @@ func missingScopes(granted []string, readOnly bool) []string {
 	if readOnly {
 		needed = readScopes
 	}
-	return slices.DeleteFunc(slices.Clone(needed), func(scope string) bool { return slices.Contains(granted, scope) })
+	return grant.Without(needed, granted)
 }
 
 // health is what is told of an Auth0Tenant whose credentials were accepted.
-func (r *TenantReconciler) health(obj *v1alpha1.Auth0Tenant, open *tenant.Session) *state {
+func (r *TenantReconciler) health(obj *v1alpha1.Auth0Tenant, open *tenant.Session, known *knownTenant) *state {
 	health := open.Health()
 	deadline := verifyWithin*interval(obj) - time.Since(health.Verified)
 	if health.Err != nil && deadline <= 0 {
 		s := stateOf(health.Err)
 		return &state{reason: reasonOr(s.reason, v1alpha1.ReasonAPIUnavailable), message: s.message, working: true}
 	}
-	s := &state{reason: v1alpha1.ReasonAvailable, message: "The credentials are accepted.", ready: true}
+	s := &state{reason: v1alpha1.ReasonAvailable, message: accepted(open.Config(), known.excess, health.Took), ready: true}
 	if health.Err != nil {
 		s.after = deadline
 	}
 	if open.Config().ReadOnly {
-		s.reason, s.message = v1alpha1.ReasonObserved, "The credentials are accepted; nothing is written."
+		s.reason = v1alpha1.ReasonObserved
 	}
 	return s
+}
+
+// accepted is what is told of an Auth0Tenant that works. A look at everything took so long.
+func accepted(config tenant.Config, excess []string, took time.Duration) string {
+	text := "The credentials are accepted."
+	if config.ReadOnly {
+		text = "The credentials are accepted; nothing is written."
+	}
+	if len(excess) > 0 {
+		text += " The application has Management API scopes that the operator does not need, remove them in Auth0: " + names(excess) + "."
+	}
+	if took > config.Interval {
+		text += " With this rate limit a look at the whole tenant takes longer than spec.resyncInterval: drift is found later."
+	}
+	return text
 }
 
 func reasonOr(reason, otherwise string) string {

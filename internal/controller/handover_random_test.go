@@ -86,6 +86,20 @@ func (r *rivals) wants(audience string) string {
 	return ""
 }
 
+// clear deletes those that are left.
+func (r *rivals) clear() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := r.live
+	r.live, r.ending = nil, append(r.ending, left...)
+	for _, obj := range left {
+		if err := client.IgnoreNotFound(k8s.Delete(ctx, obj)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // free lets those go that were deleted in mode Observe, which waits for good.
 func (r *rivals) free() error {
 	for _, obj := range r.ending {
@@ -202,16 +216,10 @@ var _ = Describe("ClientGrants of one identity, in any order of events", func() 
 						time.Sleep(time.Duration([]int{0, 5, 60, 400}[r.random.IntN(4)]) * time.Millisecond)
 					}
 					Expect(r.free()).To(Succeed())
-					Eventually(r.trouble).WithPolling(5*moment).Should(BeEmpty(), "seed %d, order %d: %q", seed, number, r.steps)
-					for _, obj := range r.live {
-						Expect(client.IgnoreNotFound(k8s.Delete(ctx, obj))).To(Succeed())
-						r.ending = append(r.ending, obj)
-					}
-					r.mu.Lock()
-					r.live = nil
-					r.mu.Unlock()
+					Eventually(r.trouble).WithTimeout(3*patience).WithPolling(5*moment).Should(BeEmpty(), "seed %d, order %d: %q", seed, number, r.steps)
+					Expect(r.clear()).To(Succeed())
 					Expect(r.free()).To(Succeed())
-					Eventually(r.trouble).WithPolling(5*moment).Should(BeEmpty(), "seed %d, order %d, its end: %q", seed, number, r.steps)
+					Eventually(r.trouble).WithTimeout(3*patience).WithPolling(5*moment).Should(BeEmpty(), "seed %d, order %d, its end: %q", seed, number, r.steps)
 				})
 			}
 			for range 3 {

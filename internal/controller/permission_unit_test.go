@@ -31,7 +31,7 @@ func TestPermissionFor_ReadsNoNamespaceWhereItMayNot(t *testing.T) {
 		}},
 	}}
 	for _, namespaced := range []bool{true, false} {
-		r := &ClientGrantReconciler{Sessions: tenant.NewSessions(func(tenant.Key) {}, 1), Namespaced: namespaced}
+		r := &ClientGrantReconciler{Sessions: tenant.NewSessions(nil, nil, 1), Namespaced: namespaced}
 		asked, err := r.permissionFor(t.Context(), reader, of, "billing")
 		if namespaced != (err == nil) {
 			t.Errorf("where nothing cluster-scoped may be read is %t, permissionFor returned %v", namespaced, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
 
@@ -46,6 +47,7 @@ func (r *TenantReconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant,
 		return s
 	}
 	known.systemHosts = append(slices.Clone(token.Audiences), token.Issuer)
+	known.excess = grant.Without(token.Scopes, writeScopes)
 	if open != nil {
 		open.Update(r.sessionConfig(obj, known), proven)
 		r.Sessions.SetLimit(key, limitOf(obj))
@@ -58,7 +60,7 @@ func (r *TenantReconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant,
 	}
 	known.fingerprint = fingerprint
 	known.proof.accepted()
-	return r.health(obj, open)
+	return r.health(obj, open, known)
 }
 
 // accepted notes that a token was issued. Should the Management API refuse it, one new token is asked for at once; should

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
@@ -23,15 +26,32 @@ const (
 // what is added is dropped: the controller begins with every object anyway.
 type Queue struct {
 	mu    sync.Mutex
-	queue workqueue.TypedRateLimitingInterface[reconcile.Request]
+	queue priorityqueue.PriorityQueue[reconcile.Request]
 }
 
+// The order of the queue: whoever may call the tenant now, then what somebody changed or waits for, then the rest.
+const (
+	priorityTurn = 100
+	priorityNow  = 0
+)
+
 // Add puts the object into the queue. It never waits.
-func (q *Queue) Add(key types.NamespacedName) {
+func (q *Queue) Add(key types.NamespacedName) { q.add(priorityNow, key) }
+
+// AddTurn is Add for an object whose turn it is to call its tenant: others wait until it has done so.
+func (q *Queue) AddTurn(key types.NamespacedName) { q.add(priorityTurn, key) }
+
+// AddLater is Add for what nobody has changed, such as everything of an Auth0Tenant.
+func (q *Queue) AddLater(keys ...types.NamespacedName) { q.add(handler.LowPriority, keys...) }
+
+func (q *Queue) add(priority int, keys ...types.NamespacedName) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.queue != nil {
-		q.queue.Add(reconcile.Request{NamespacedName: key})
+	if q.queue == nil {
+		return
+	}
+	for _, key := range keys {
+		q.queue.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, reconcile.Request{NamespacedName: key})
 	}
 }
 
@@ -39,14 +59,17 @@ func (q *Queue) source() source.Source {
 	return source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		q.queue = queue
+		var ok bool
+		if q.queue, ok = queue.(priorityqueue.PriorityQueue[reconcile.Request]); !ok {
+			return fmt.Errorf("the controller's queue is a %T without priorities", queue)
+		}
 		return nil
 	})
 }
 
 func queueOptions(workers int) controller.Options {
 	return controller.Options{
-		MaxConcurrentReconciles: workers,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstBackoff, lastBackoff),
+		MaxConcurrentReconciles: workers, UsePriorityQueue: new(true),
+		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstBackoff, lastBackoff),
 	}
 }

@@ -175,7 +175,7 @@ func desired(spec *v1alpha1.ClientGrantSpec) grant.Fields {
 // pass has seen: nothing is written to the tenant on old knowledge.
 func (p *pass) unchanged(ctx context.Context) error {
 	live := &v1alpha1.ClientGrant{}
-	err := p.Live.Get(ctx, p.key, live)
+	err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.stored), live)
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}

@@ -99,7 +99,9 @@ func SetUp(mgr ctrl.Manager, settings Settings) error {
 	gone := newVanished()
 	// With fewer calls under way to one host than there are workers, a tenant that hangs does not stop the others.
 	slots := min(mostSlots, max(1, settings.Workers/2))
-	sessions := tenant.NewSessions(func(key tenant.Key) { grants.Add(types.NamespacedName(key)) }, slots)
+	sessions := tenant.NewSessions(
+		func(key tenant.Key) { grants.Add(types.NamespacedName(key)) },
+		func(key tenant.Key) { grants.AddTurn(types.NamespacedName(key)) }, slots)
 	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		<-ctx.Done()
 		sessions.CloseAll()

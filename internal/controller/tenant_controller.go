@@ -54,6 +54,8 @@ type knownTenant struct {
 	fingerprint string
 	// systemHosts are what the last token named as the tenant's own.
 	systemHosts []string
+	// excess are scopes of the last token that the operator has no use for.
+	excess []string
 	// proof is the last try to prove credentials.
 	proof proof
 	// request is the last value of the annotation, seen at asked; refresh is what Health.Completed is when it was answered.
@@ -229,11 +231,9 @@ func (r *TenantReconciler) wakeGrants(ctx context.Context, key types.NamespacedN
 		return
 	}
 	for i := range users.Items {
-		r.Grants.Add(client.ObjectKeyFromObject(&users.Items[i]))
+		r.Grants.AddLater(client.ObjectKeyFromObject(&users.Items[i]))
 	}
-	for _, lost := range r.vanished.of(key) {
-		r.Grants.Add(lost)
-	}
+	r.Grants.AddLater(r.vanished.of(key)...)
 }
 
 // forget ends the session of an Auth0Tenant that is gone.

@@ -122,6 +122,15 @@ var _ = Describe("An Auth0Tenant", func() {
 		Eventually(conditionOf(obj)).Should(Equal("True Available"))
 	})
 
+	It("names the Management API scopes that its application does not need", func() {
+		needed := []string{"read:client_grants", "create:client_grants", "update:client_grants", "delete:client_grants"}
+		remote := startTenant(func(o *sim.Options) { o.Settings.GrantedScopes = append(needed, "read:clients", "delete:users") })
+		tenant := readyTenant(remote)
+		Expect(messageOf(tenant)).To(And(ContainSubstring(`"read:clients", "delete:users"`), Not(ContainSubstring("client_grants"))))
+		remote = startTenant(func(o *sim.Options) { o.Settings.GrantedScopes = needed })
+		Expect(messageOf(readyTenant(remote))).To(Equal("The credentials are accepted."))
+	})
+
 	It("names a scope that the token did not tell of, once a call is refused for it", func() {
 		remote := startTenant(func(o *sim.Options) {
 			o.Settings.OmitTokenScope = true

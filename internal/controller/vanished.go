@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,8 +18,10 @@ import (
 // for a finalizer that was written after the deletion began, and anybody may take one off by hand: the access would
 // outlive its manifest.
 type vanished struct {
-	mu    sync.Mutex
-	byKey map[types.NamespacedName][]*lost
+	mu sync.Mutex
+	// noted are those that nobody has looked at yet, by their name; followed are the others, by the key they have now.
+	noted    map[types.NamespacedName][]*v1alpha1.ClientGrant
+	followed map[types.NamespacedName]*lost
 	// released are the objects that the operator lets go itself.
 	released map[types.UID]struct{}
 }
@@ -30,7 +33,21 @@ type lost struct {
 }
 
 func newVanished() *vanished {
-	return &vanished{byKey: map[types.NamespacedName][]*lost{}, released: map[types.UID]struct{}{}}
+	return &vanished{
+		noted: map[types.NamespacedName][]*v1alpha1.ClientGrant{}, followed: map[types.NamespacedName]*lost{},
+		released: map[types.UID]struct{}{},
+	}
+}
+
+// lostKey is what an object that is gone is reconciled under: another one may have its name, and has passes of its own.
+func lostKey(obj *v1alpha1.ClientGrant) types.NamespacedName {
+	return types.NamespacedName{Namespace: obj.Namespace, Name: obj.Name + "/" + string(obj.UID)}
+}
+
+// nameOf is the name of the object behind a key, and whether it is gone: no name in Kubernetes has a slash.
+func nameOf(key types.NamespacedName) (name string, gone bool) {
+	name, _, gone = strings.Cut(key.Name, "/")
+	return name, gone
 }
 
 // release says that the operator is about to take its finalizer off an object that goes with it.
@@ -57,52 +74,71 @@ func (v *vanished) note(obj *v1alpha1.ClientGrant) {
 	}
 	if slices.Contains(obj.Finalizers, v1alpha1.ClientGrantFinalizer) && len(recordedBy(obj)) > 0 {
 		key := client.ObjectKeyFromObject(obj)
-		v.byKey[key] = append(v.byKey[key], &lost{obj: obj.DeepCopy()})
+		v.noted[key] = append(v.noted[key], obj.DeepCopy())
 	}
 }
 
-// next is the object of that name to deal with, nil where there is none.
-func (v *vanished) next(key types.NamespacedName) *lost {
+// take returns the objects of that name that nobody has looked at yet.
+func (v *vanished) take(key types.NamespacedName) []*v1alpha1.ClientGrant {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.byKey[key]) == 0 {
-		return nil
-	}
-	return v.byKey[key][0]
+	taken := v.noted[key]
+	delete(v.noted, key)
+	return taken
 }
 
-// of returns the names of those that are still to be dealt with in an Auth0Tenant.
+// follow keeps an object until it is done.
+func (v *vanished) follow(l *lost) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.followed[lostKey(l.obj)] = l
+}
+
+// of returns the keys of those that are still to be dealt with in an Auth0Tenant.
 func (v *vanished) of(tenant types.NamespacedName) (keys []types.NamespacedName) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for key, objects := range v.byKey {
-		if slices.ContainsFunc(objects, func(l *lost) bool { return tenantKey(l.obj) == tenant }) {
+	for key, l := range v.followed {
+		if tenantKey(l.obj) == tenant {
 			keys = append(keys, key)
 		}
 	}
 	return keys
 }
 
-// done drops what next returned.
+// at returns the object of a key, nil where it is done.
+func (v *vanished) at(key types.NamespacedName) *lost {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.followed[key]
+}
+
+// done drops an object.
 func (v *vanished) done(key types.NamespacedName) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.byKey[key] = v.byKey[key][1:]; len(v.byKey[key]) == 0 {
-		delete(v.byKey, key)
+	delete(v.followed, key)
+}
+
+// pursue begins to follow up those that were of that name, in the place of the last pass over each: what it held and
+// remembered goes on under a key of its own.
+func (r *ClientGrantReconciler) pursue(key types.NamespacedName) {
+	for _, obj := range r.vanished.take(key) {
+		l := &lost{obj: obj, memory: r.memories.last(key, obj)}
+		l.memory.deletionSeen = time.Now()
+		r.claims.rename(key, lostKey(obj))
+		r.claims.refersTo(lostKey(obj), tenantKey(obj), recordedBy(obj))
+		r.vanished.follow(l)
+		r.Queue.Add(lostKey(obj))
 	}
 }
 
-// vanishedAgain is how soon the access of an object that is gone is looked at again: of what wakes a ClientGrant, only a
-// change of its Auth0Tenant finds it.
+// vanishedAgain is how soon the access of an object that is gone is looked at again, where nothing wakes its key.
 const vanishedAgain = time.Second
 
 // followUp ends the access of an object that is gone already. There is no status to tell anything: what cannot be
 // revoked is told as left.
 func (r *ClientGrantReconciler) followUp(ctx context.Context, key types.NamespacedName, l *lost) (ctrl.Result, error) {
-	if l.memory == nil {
-		l.memory = r.memories.last(key, l.obj)
-		l.memory.deletionSeen = time.Now()
-	}
 	p := &pass{
 		ClientGrantReconciler: r, log: ctrl.LoggerFrom(ctx), key: key, obj: l.obj.DeepCopy(), stored: l.obj, memory: l.memory, gone: true,
 	}
@@ -121,7 +157,7 @@ func (r *ClientGrantReconciler) followUp(ctx context.Context, key types.Namespac
 	p.tellLeft()
 	r.vanished.done(key)
 	r.forget(key)
-	return ctrl.Result{Requeue: true}, nil //nolint:staticcheck // another object of the name may be waiting
+	return ctrl.Result{}, nil
 }
 
 // endAccess revokes what the object owned, or hands it over, as its deletion would have.

@@ -107,10 +107,28 @@ var _ = Describe("A ClientGrant that goes although the operator's finalizer hold
 		Expect(sent(remote, http.MethodDelete)).To(BeEmpty())
 	})
 
-	It("does not stand in the way of another one of its name", func() {
+	sameNamed := func() *v1alpha1.ClientGrant {
 		again := obj.DeepCopy()
 		again.ObjectMeta = metav1.ObjectMeta{Name: obj.Name, Namespace: namespace}
 		again.Status = v1alpha1.ClientGrantStatus{}
+		return again
+	}
+
+	It("gives the access to another one of its name", func() {
+		held := remoteOf(remote, obj)
+		unread := remote.Inject(sim.Fault{Method: http.MethodGet, Route: routeGrants, Status: http.StatusServiceUnavailable, Times: -1})
+		again := sameNamed()
+		lose(obj)
+		create(again)
+		Eventually(unread.Hits).ShouldNot(BeZero())
+		unread.Remove()
+		Eventually(conditionOf(again)).Should(Equal("True Available"))
+		Expect(remoteOf(remote, again).ID).To(Equal(held.ID))
+		Expect(sent(remote, http.MethodDelete)).To(BeEmpty())
+	})
+
+	It("does not stand in the way of another one of its name", func() {
+		again := sameNamed()
 		lose(obj)
 		available(again)
 		Expect(remote.GrantCount()).To(Equal(1))

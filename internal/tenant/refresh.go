@@ -17,6 +17,8 @@ type refresh struct {
 	// last is when the last one started; verified is when the last complete one began.
 	last     time.Time
 	verified time.Time
+	// took is how long the last complete one took.
+	took time.Duration
 	// running is set from start to end.
 	running bool
 	// listing is the state of reading the whole list, page by page; nil while nothing is listed.
@@ -47,6 +49,8 @@ type Health struct {
 	Verified time.Time
 	// Completed counts these looks.
 	Completed int
+	// Took is how long the last of them took, waiting for the rate limit included.
+	Took time.Duration
 	// Failed is when a read failed last.
 	Failed time.Time
 	// Suspect says that the tenant refused the credentials since they were proven.
@@ -60,8 +64,8 @@ func (s *Session) Health() Health {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Health{
-		Err: s.failure.err, Verified: s.refresh.verified, Completed: s.refresh.completed, Failed: s.failure.at,
-		Suspect: s.suspect, Lacking: s.lacking,
+		Err: s.failure.err, Verified: s.refresh.verified, Completed: s.refresh.completed, Took: s.refresh.took,
+		Failed: s.failure.at, Suspect: s.suspect, Lacking: s.lacking,
 	}
 }
 
@@ -260,6 +264,7 @@ func (s *Session) finishRefresh(began time.Time) {
 	r.running = false
 	r.verified = began
 	r.completed++
+	r.took = time.Since(r.last)
 	r.due = r.last.Add(s.config.Interval)
 	s.report()
 }

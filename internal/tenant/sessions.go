@@ -9,7 +9,7 @@ import (
 
 // Sessions holds the session of each Auth0Tenant whose credentials were proven, and one budget for each host.
 type Sessions struct {
-	wake func(Key)
+	wake, call func(Key)
 
 	mu        sync.Mutex
 	open      map[Key]*open
@@ -42,11 +42,12 @@ type Limit struct {
 	Burst     int
 }
 
-// NewSessions makes an empty registry. wake is called with each ClientGrant that has something to look at again; slots is
-// how many calls to one host may be under way at once.
-func NewSessions(wake func(Key), slots int) *Sessions {
+// NewSessions makes an empty registry. wake is called with each ClientGrant that has something to look at again, call with
+// each whose turn it is to call its tenant: the turn is kept for a few seconds. slots is how many calls to one host may be
+// under way at once.
+func NewSessions(wake, call func(Key), slots int) *Sessions {
 	return &Sessions{
-		wake: wake, slots: slots, open: map[Key]*open{}, tried: map[Key]string{}, operators: map[Key]Operator{},
+		wake: wake, call: call, slots: slots, open: map[Key]*open{}, tried: map[Key]string{}, operators: map[Key]Operator{},
 		budgets: map[string]*Budget{},
 	}
 }
@@ -100,7 +101,7 @@ func (s *Sessions) Open(tenant Key, config Config, limit Limit, client *auth0.Cl
 // turn wakes whoever may make the next call to a host.
 func (s *Sessions) turn(key Key) {
 	if key.Namespace != "" {
-		s.wake(key)
+		s.call(key)
 		return
 	}
 	s.mu.Lock()

@@ -23,7 +23,7 @@ func inRegistry(t *testing.T, test func(t *testing.T, r *registry)) {
 		t.Cleanup(server.Close)
 		w := &world{Server: server, transport: inMemory{server}, woken: newKeys()}
 		w.config = tenant.Config{Host: host, Interval: interval}
-		r := &registry{Sessions: tenant.NewSessions(w.woken.wake, 8), world: w}
+		r := &registry{Sessions: tenant.NewSessions(w.woken.wake, w.woken.wake, 8), world: w}
 		t.Cleanup(r.CloseAll)
 		test(t, r)
 	})

@@ -135,7 +135,7 @@ func values(text string) map[string]string {
 
 // startOperator starts the operator with the token of its service account, as a pod has it.
 func (s *stage) startOperator(ctx context.Context) error {
-	config, err := s.cluster.OperatorConfig(ctx)
+	config, err := s.cluster.OperatorConfig(ctx, harness.Account)
 	if err != nil {
 		return err
 	}

@@ -84,6 +84,7 @@ func checkStoppedLeader(t *testing.T) {
 	w.holds(audience, "read:users")
 	w.edit(func(spec *v1alpha1.ClientGrantSpec) { spec.Scopes = []string{} })
 	w.holds(audience)
+	w.forbid()
 	w.Expect(w.remote.writes(http.MethodPatch, 0)).To(Equal(2))
 
 	// The lease must not be what keeps the former leader from sending: it does not get to it.
@@ -95,6 +96,14 @@ func checkStoppedLeader(t *testing.T) {
 	w.holds(audience)
 	w.Expect(w.remote.writes(http.MethodPatch, 0)).To(Equal(2))
 	w.Expect(standby.Done()).NotTo(BeClosed())
+}
+
+// forbid has the Auth0Tenant allow the grant to nobody any more.
+func (w *world) forbid() {
+	w.t.Helper()
+	patch := `{"spec":{"accessRules":[{"name":"other","namespaces":{"from":"Same"},"audiences":["https://nothing.example.com/"]}]}}`
+	w.Expect(w.k8s.Patch(ctx, w.tenant, client.RawPatch("application/merge-patch+json", []byte(patch)))).To(Succeed())
+	w.Eventually(func() string { return w.condition(w.grant) }).Should(Equal("False NotPermitted"))
 }
 
 // readsTenant is what the operator does right before a change leaves.

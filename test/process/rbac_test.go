@@ -21,16 +21,8 @@ import (
 const everywhere = ""
 
 func TestServiceAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
-	g := NewWithT(t)
-	account, err := crashes.OperatorConfig(ctx)
-	g.Expect(err).NotTo(HaveOccurred())
-	k8s, err := client.New(account, client.Options{Scheme: crashes.Client.Scheme()})
-	g.Expect(err).NotTo(HaveOccurred())
 	own := harness.Namespace
-	for _, row := range []struct {
-		namespace, group, resource, verbs string
-		allowed                           bool
-	}{
+	checkRights(t, harness.Account, []right{
 		{own, "", "secrets", "get list watch", true},
 		{own, "", "secrets", "create update patch delete deletecollection", false},
 		{"default", "", "secrets", "get list watch create update patch delete", false},
@@ -54,7 +46,24 @@ func TestServiceAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
 		{everywhere, "rbac.authorization.k8s.io", "clusterroles", "create update patch bind escalate", false},
 		{everywhere, "rbac.authorization.k8s.io", "roles", "create update patch bind escalate", false},
 		{everywhere, "", "users", "impersonate", false},
-	} {
+	})
+}
+
+// right is what a service account may or may not do.
+type right struct {
+	namespace, group, resource, verbs string
+	allowed                           bool
+}
+
+// checkRights asks the API server, with the account's token, what that allows.
+func checkRights(t *testing.T, account string, rights []right) {
+	t.Helper()
+	g := NewWithT(t)
+	config, err := crashes.OperatorConfig(ctx, account)
+	g.Expect(err).NotTo(HaveOccurred())
+	k8s, err := client.New(config, client.Options{Scheme: crashes.Client.Scheme()})
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, row := range rights {
 		for _, verb := range regexp.MustCompile(`\w+`).FindAllString(row.verbs, -1) {
 			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 				ResourceAttributes: &authorizationv1.ResourceAttributes{

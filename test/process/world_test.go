@@ -37,6 +37,8 @@ type world struct {
 	grant    *v1alpha1.ClientGrant
 	foreign  map[string]string
 	replicas []*replica
+	// account is the service account of the operator.
+	account string
 	// refusals says that the API server is meant to refuse something.
 	refusals bool
 	// later are further objects that the test leaves to be removed.
@@ -53,7 +55,7 @@ type replica struct {
 // that is not stored yet.
 func newWorld(t *testing.T, cluster *harness.Cluster) *world {
 	t.Helper()
-	w := &world{WithT: NewWithT(t), t: t, cluster: cluster, k8s: cluster.Client, remote: newTenant(t), foreign: map[string]string{}}
+	w := &world{WithT: NewWithT(t), t: t, cluster: cluster, k8s: cluster.Client, remote: newTenant(t), foreign: map[string]string{}, account: harness.Account}
 	t.Cleanup(w.end)
 	for _, grant := range []sim.Grant{
 		{ClientID: application, Audience: "https://unrelated.example.com/", Scope: []string{"read:users"}},
@@ -89,7 +91,7 @@ func newWorld(t *testing.T, cluster *harness.Cluster) *world {
 // start starts a process of the operator.
 func (w *world) start(flags ...string) *replica {
 	w.t.Helper()
-	config, err := w.cluster.OperatorConfig(ctx)
+	config, err := w.cluster.OperatorConfig(ctx, w.account)
 	w.Expect(err).NotTo(HaveOccurred())
 	r := &replica{}
 	r.api, err = gateToAPIServer(config)

@@ -28,8 +28,8 @@ import (
 // Namespace is where config/default puts the operator.
 const Namespace = "clientgrant-system"
 
-// account is the service account that the operator runs as.
-const account = "controller-manager"
+// Account is the service account of config/rbac that the operator runs as.
+const Account = "controller-manager"
 
 // patience is how long etcd and the API server may take to start or to stop on a busy machine.
 const patience = 2 * time.Minute
@@ -97,7 +97,7 @@ func scheme() *runtime.Scheme {
 
 // OperatorConfig is what a pod of the operator has: the server's address and authority, and a token of the service
 // account.
-func (c *Cluster) OperatorConfig(ctx context.Context) (*rest.Config, error) {
+func (c *Cluster) OperatorConfig(ctx context.Context, account string) (*rest.Config, error) {
 	identity := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: account}}
 	token := &authenticationv1.TokenRequest{}
 	if err := c.Client.SubResource("token").Create(ctx, identity, token); err != nil {

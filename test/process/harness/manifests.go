@@ -41,10 +41,11 @@ func Manifests(folder string, oldnew ...string) ([]*unstructured.Unstructured, e
 			return nil, fmt.Errorf("%s: nothing says %q", folder, oldnew[i])
 		}
 	}
-	return decode(strings.NewReplacer(oldnew...).Replace(text.String()))
+	return Decode(strings.NewReplacer(oldnew...).Replace(text.String()))
 }
 
-func decode(text string) ([]*unstructured.Unstructured, error) {
+// Decode reads the objects of a YAML text.
+func Decode(text string) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
 	for {

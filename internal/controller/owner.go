@@ -103,14 +103,15 @@ func (r *ClientGrantReconciler) asks(ctx context.Context, reader client.Reader, 
 	return of, err
 }
 
-// others lists the ClientGrants in the cache, but for this one, that record or ask for the identity.
+// others lists the ClientGrants in the cache, but for this one, that record or ask for the identity. They are to be read
+// alone.
 func (p *pass) others(ctx context.Context, identity grant.Identity) ([]*v1alpha1.ClientGrant, error) {
 	var found []*v1alpha1.ClientGrant
 	for _, match := range []client.MatchingFields{
 		{indexRecord: identity.String()}, {indexAsks: asksFor(identity)}, {indexAsks: asksFor(unresolved(identity))},
 	} {
 		list := &v1alpha1.ClientGrantList{}
-		if err := p.List(ctx, list, match); err != nil {
+		if err := p.List(ctx, list, match, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, err
 		}
 		for i := range list.Items {

@@ -96,7 +96,7 @@ func (p *pass) notPermitted(decision policy.Decision) *state {
 // access would own the tenant. Which these are is known once the Secret of each Auth0Tenant of the host was read.
 func (r *ClientGrantReconciler) protected(ctx context.Context, identity grant.Identity) error {
 	tenants := &v1alpha1.Auth0TenantList{}
-	if err := r.List(ctx, tenants); err != nil {
+	if err := r.List(ctx, tenants, client.UnsafeDisableDeepCopy); err != nil {
 		return err
 	}
 	for i := range tenants.Items {

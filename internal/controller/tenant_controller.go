@@ -156,12 +156,22 @@ func (r *TenantReconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant)
 	}
 }
 
+// manyUsers is how many ClientGrants are believed to be there without asking the API server for all of them.
+const manyUsers = 20
+
 // finalize lets an Auth0Tenant go once no ClientGrant owns a grant in it; until then it is needed to revoke them. It
 // returns nil when it is gone.
 func (r *TenantReconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tenant) (*state, error) {
-	count, first, err := r.users(ctx, client.ObjectKeyFromObject(obj))
+	key := client.ObjectKeyFromObject(obj)
+	cached, err := r.grantsOf(ctx, key)
 	if err != nil {
 		return nil, err
+	}
+	count, first := users(cached, key)
+	if count < manyUsers { // The cache lags behind; of many, some are there still, and each wakes this object when it goes.
+		if count, first, err = r.liveUsers(ctx, key); err != nil {
+			return nil, err
+		}
 	}
 	if count > 0 {
 		return waiting(v1alpha1.ReasonInUse,
@@ -174,8 +184,8 @@ func (r *TenantReconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tena
 	return nil, client.IgnoreNotFound(r.Patch(ctx, obj, patch))
 }
 
-// users counts the ClientGrants that own grants in an Auth0Tenant, and names one of them.
-func (r *TenantReconciler) users(ctx context.Context, key types.NamespacedName) (count int, first string, err error) {
+// liveUsers is users of what the API server has.
+func (r *TenantReconciler) liveUsers(ctx context.Context, key types.NamespacedName) (count int, first string, err error) {
 	namespaces := r.Namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
@@ -185,17 +195,31 @@ func (r *TenantReconciler) users(ctx context.Context, key types.NamespacedName) 
 		if err := r.Live.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return 0, "", err
 		}
-		for i := range list.Items {
-			user := &list.Items[i]
-			if tenantKey(user) != key || !controllerutil.ContainsFinalizer(user, v1alpha1.ClientGrantFinalizer) {
-				continue
-			}
-			if count++; first == "" {
-				first = client.ObjectKeyFromObject(user).String()
-			}
+		if more, name := users(list, key); more > 0 {
+			count, first = count+more, name
 		}
 	}
 	return count, first, nil
+}
+
+// users counts the ClientGrants that own grants in an Auth0Tenant, and names one of them.
+func users(list *v1alpha1.ClientGrantList, key types.NamespacedName) (count int, first string) {
+	for i := range list.Items {
+		user := &list.Items[i]
+		if tenantKey(user) != key || !controllerutil.ContainsFinalizer(user, v1alpha1.ClientGrantFinalizer) {
+			continue
+		}
+		if count++; first == "" {
+			first = client.ObjectKeyFromObject(user).String()
+		}
+	}
+	return count, first
+}
+
+// grantsOf lists the ClientGrants of an Auth0Tenant in the cache, to be read alone.
+func (r *TenantReconciler) grantsOf(ctx context.Context, key types.NamespacedName) (*v1alpha1.ClientGrantList, error) {
+	list := &v1alpha1.ClientGrantList{}
+	return list, r.List(ctx, list, client.MatchingFields{indexTenant: key.String()}, client.UnsafeDisableDeepCopy)
 }
 
 // tellGrants wakes the ClientGrants of an Auth0Tenant when its spec or whether it can be used changed.
@@ -225,8 +249,8 @@ func (r *TenantReconciler) wakeHost(ctx context.Context, host string) {
 }
 
 func (r *TenantReconciler) wakeGrants(ctx context.Context, key types.NamespacedName) {
-	users := &v1alpha1.ClientGrantList{}
-	if err := r.List(ctx, users, client.MatchingFields{indexTenant: key.String()}); err != nil {
+	users, err := r.grantsOf(ctx, key)
+	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the ClientGrants of an Auth0Tenant")
 		return
 	}

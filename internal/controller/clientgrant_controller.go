@@ -221,7 +221,7 @@ func (r *ClientGrantReconciler) forget(key types.NamespacedName) {
 
 // SetupWithManager registers the reconciler with its watches.
 func (r *ClientGrantReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.memories, r.claims = newMemories(), newClaims()
+	r.claims = newClaims()
 	if err := indexClientGrants(mgr); err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ type refusal struct {
 // memories holds the memory of every ClientGrant. One object has one pass at a time; the lock guards the map alone.
 type memories struct {
 	mu sync.Mutex
-	// start is when the first pass began: where there is a leader, no earlier than the leadership.
+	// start is when the process first acted: where there is a leader, no earlier than the leadership.
 	start time.Time
 	byKey map[types.NamespacedName]*memory
 }
@@ -83,14 +83,25 @@ func newMemories() *memories {
 	return &memories{byKey: map[types.NamespacedName]*memory{}}
 }
 
+// begin says that the process is about to act.
+func (m *memories) begin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.beginAt(time.Now())
+}
+
+func (m *memories) beginAt(now time.Time) {
+	if m.start.IsZero() {
+		m.start = now
+	}
+}
+
 // of returns the object's memory, brought up to date with its generation and request.
 func (m *memories) of(key types.NamespacedName, obj *v1alpha1.ClientGrant) *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	if m.start.IsZero() {
-		m.start = now
-	}
+	m.beginAt(now)
 	memory := m.byKey[key]
 	if memory == nil || memory.uid != obj.UID {
 		memory = newMemory(obj, m.start)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -56,11 +57,29 @@ func (r *TenantReconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant,
 	} else {
 		request := types.NamespacedName(key)
 		//nolint:contextcheck // the session outlives this reconciliation
-		open = r.Sessions.Open(key, r.sessionConfig(obj, known), limitOf(obj), proven, func() { r.Queue.Add(request) })
+		open = r.Sessions.Open(key, r.sessionConfig(obj, known), limitOf(obj), proven, r.recorded(ctx, request), func() { r.Queue.Add(request) })
 	}
 	known.fingerprint = fingerprint
 	known.proof.accepted()
 	return r.health(obj, open, known)
+}
+
+// recorded are the grants that the ClientGrants of an Auth0Tenant have acted on: after a start, one look at the tenant
+// is to serve all of them, however long it takes until each had its pass.
+func (r *TenantReconciler) recorded(ctx context.Context, key types.NamespacedName) map[tenant.Key][]grant.Identity {
+	list, err := r.grantsOf(ctx, key)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the ClientGrants of an Auth0Tenant")
+		return nil
+	}
+	r.memories.begin() // What is seen from now on is younger than the process.
+	tracked := make(map[tenant.Key][]grant.Identity, len(list.Items))
+	for i := range list.Items {
+		if identities := recordedBy(&list.Items[i]); len(identities) > 0 {
+			tracked[tenant.Key(client.ObjectKeyFromObject(&list.Items[i]))] = identities
+		}
+	}
+	return tracked
 }
 
 // accepted notes that a token was issued. Should the Management API refuse it, one new token is asked for at once; should

@@ -96,7 +96,7 @@ func nameOnly(object any) (any, error) {
 // SetUp registers the two reconcilers, which wake each other by their queues, and ends their sessions with the manager.
 func SetUp(mgr ctrl.Manager, settings Settings) error {
 	grants, tenants := &Queue{}, &Queue{}
-	gone := newVanished()
+	gone, memories := newVanished(), newMemories()
 	// With fewer calls under way to one host than there are workers, a tenant that hangs does not stop the others.
 	slots := min(mostSlots, max(1, settings.Workers/2))
 	sessions := tenant.NewSessions(
@@ -113,13 +113,14 @@ func SetUp(mgr ctrl.Manager, settings Settings) error {
 	settings.Policy.Namespaced = len(settings.Namespaces) > 0
 	err = (&TenantReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Sessions: sessions, Policy: settings.Policy, Namespaces: settings.Namespaces,
-		Guard: settings.Guard, UserAgent: settings.UserAgent, Queue: tenants, Grants: grants, vanished: gone,
+		Guard: settings.Guard, UserAgent: settings.UserAgent, Queue: tenants, Grants: grants, vanished: gone, memories: memories,
 	}).SetupWithManager(mgr)
 	if err != nil {
 		return err
 	}
 	return (&ClientGrantReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("clientgrant-operator"),
-		Sessions: sessions, Workers: settings.Workers, Namespaced: len(settings.Namespaces) > 0, Queue: grants, Tenants: tenants, vanished: gone,
+		Sessions: sessions, Workers: settings.Workers, Namespaced: len(settings.Namespaces) > 0, Queue: grants, Tenants: tenants,
+		vanished: gone, memories: memories,
 	}).SetupWithManager(mgr)
 }

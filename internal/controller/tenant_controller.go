@@ -39,8 +39,9 @@ type TenantReconciler struct {
 	// Queue takes the Auth0Tenants that something else wakes, Grants the ClientGrants of an Auth0Tenant that changed.
 	Queue, Grants *Queue
 
-	// vanished are ClientGrants that no list has any more.
+	// vanished are ClientGrants that no list has any more; memories is what is remembered of the others.
 	vanished *vanished
+	memories *memories
 
 	mu    sync.Mutex
 	known map[types.NamespacedName]*knownTenant

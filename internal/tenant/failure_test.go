@@ -136,7 +136,7 @@ func (w *world) sibling(t *testing.T) *tenant.Session {
 	t.Helper()
 	config := w.config
 	config.Name = "uid-2"
-	sibling := tenant.NewSession(config, w.newClient(t), w.budget, w.woken.wake, func() {})
+	sibling := tenant.NewSession(config, w.newClient(t), w.budget, nil, w.woken.wake, func() {})
 	w.siblings = append(w.siblings, sibling)
 	t.Cleanup(sibling.Close)
 	return sibling

@@ -47,6 +47,28 @@ func TestListing_ServesManyClientsThatWait(t *testing.T) {
 	}, pages(10), fill(50))
 }
 
+func TestListing_ThatASessionBeginsWithServesAllThatAreKnownThen(t *testing.T) {
+	known := map[tenant.Key][]grant.Identity{}
+	for _, name := range clients(0, 20) {
+		known[key(name)] = []grant.Identity{identity(name)}
+	}
+	began := time.Time{}
+	inBubble(t, func(t *testing.T, w *world) {
+		advance(2500 * time.Microsecond)
+		w.wantReads(t, "list") // It is under way, and only now they ask.
+		for _, name := range clients(0, 20) {
+			w.pending(t, identity(name), began)
+		}
+		advance(time.Minute)
+		w.wantReads(t, listReads(5)...)
+		for _, name := range clients(0, 20) {
+			if seen, err := w.session.Observe(key(name), identity(name), began, tenant.ClassChange); err != nil || seen.Grant == nil {
+				t.Errorf("%s: saw %+v, error %v", name, seen, err)
+			}
+		}
+	}, pages(10), fill(50), func(w *world) { w.before, began = known, time.Now() })
+}
+
 func TestListing_ServesManyClientsOfATenantThatIsNotKnownYet(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		at := time.Now().Add(time.Second)

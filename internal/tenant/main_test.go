@@ -39,12 +39,14 @@ type world struct {
 	transport http.RoundTripper
 	client    *auth0.Client
 	limit     tenant.Limit
-	budget    *tenant.Budget
-	session   *tenant.Session
-	siblings  []*tenant.Session
-	config    tenant.Config
-	woken     *keys
-	reports   atomic.Int64
+	// before is what keys were about before the session began.
+	before   map[tenant.Key][]grant.Identity
+	budget   *tenant.Budget
+	session  *tenant.Session
+	siblings []*tenant.Session
+	config   tenant.Config
+	woken    *keys
+	reports  atomic.Int64
 }
 
 // overTLS starts a simulated tenant that serves HTTPS, filled by prepare, and a session on it.
@@ -82,7 +84,7 @@ func open(t *testing.T, w *world, prepare ...func(*world)) *world {
 	}
 	w.budget = tenant.NewBudget(w.limit, 8, w.turn)
 	w.client = w.newClient(t)
-	w.session = tenant.NewSession(w.config, w.client, w.budget, w.woken.wake, func() { w.reports.Add(1) })
+	w.session = tenant.NewSession(w.config, w.client, w.budget, w.before, w.woken.wake, func() { w.reports.Add(1) })
 	t.Cleanup(w.session.Close)
 	return w
 }

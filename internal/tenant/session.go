@@ -77,14 +77,20 @@ var ErrPending = errors.New("the tenant is being looked up")
 // ErrReadOnly refuses a write where the tenant is only observed.
 var ErrReadOnly = errors.New("the tenant is read only")
 
-// NewSession starts a session. wake is called with a key that has something to look at again; report when the
+// NewSession starts a session. Keys that are about identities already are given with it, so that the first look at the
+// tenant serves all of them. wake is called with a key that has something to look at again; report when the
 // Auth0Tenant has. Both are called from any goroutine, and must neither wait nor call the session.
-func NewSession(config Config, client *auth0.Client, budget *Budget, wake func(Key), report func()) *Session {
+func NewSession(config Config, client *auth0.Client, budget *Budget, tracked map[Key][]grant.Identity,
+	wake func(Key), report func(),
+) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{
 		budget: budget, wake: wake, report: report, kick: make(chan struct{}, 1), cancel: cancel,
 		done: make(chan struct{}), config: config, client: client, picture: newPicture(),
 		waiting: map[Key]want{},
+	}
+	for key, identities := range tracked {
+		s.picture.track(key, identities...)
 	}
 	s.refresh.due = time.Now()
 	s.refresh.verified = time.Now()

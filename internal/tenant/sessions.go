@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
 
 // Sessions holds the session of each Auth0Tenant whose credentials were proven, and one budget for each host.
@@ -81,9 +82,12 @@ func (s *Sessions) SetTried(tenant Key, uid string) {
 	s.tried[tenant] = uid
 }
 
-// Open starts a session with proven credentials in the place of any other of that Auth0Tenant. Auth0Tenants of one host
+// Open starts a session with proven credentials in the place of any other of that Auth0Tenant, with what its ClientGrants
+// are about already. Auth0Tenants of one host
 // share its budget, and the smallest limit holds.
-func (s *Sessions) Open(tenant Key, config Config, limit Limit, client *auth0.Client, report func()) *Session {
+func (s *Sessions) Open(tenant Key, config Config, limit Limit, client *auth0.Client, tracked map[Key][]grant.Identity,
+	report func(),
+) *Session {
 	s.Close(tenant)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +96,7 @@ func (s *Sessions) Open(tenant Key, config Config, limit Limit, client *auth0.Cl
 		budget = NewBudget(limit, s.slots, s.turn)
 		s.budgets[config.Host] = budget
 	}
-	session := NewSession(config, client, budget, s.wake, report)
+	session := NewSession(config, client, budget, tracked, s.wake, report)
 	s.open[tenant] = &open{session: session, host: config.Host, limit: limit}
 	s.setLimit(config.Host)
 	return session

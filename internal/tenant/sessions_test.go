@@ -36,7 +36,7 @@ func (r *registry) open(t *testing.T, name string, limit tenant.Limit, change ..
 	for _, c := range change {
 		c(&config)
 	}
-	opened := r.Open(key(name), config, limit, r.world.newClient(t), func() {})
+	opened := r.Open(key(name), config, limit, r.world.newClient(t), nil, func() {})
 	synctest.Wait() // Its first refresh finds nothing tracked.
 	return opened
 }

@@ -48,6 +48,7 @@ type ClientGrantReconciler struct {
 
 	memories *memories
 	claims   *claims
+	clients  clients
 	vanished *vanished
 	calls    atomic.Uint64
 }
@@ -221,7 +222,7 @@ func (r *ClientGrantReconciler) forget(key types.NamespacedName) {
 
 // SetupWithManager registers the reconciler with its watches.
 func (r *ClientGrantReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.claims = newClaims()
+	r.claims, r.clients = newClaims(), newClients()
 	if err := indexClientGrants(mgr); err != nil {
 		return err
 	}

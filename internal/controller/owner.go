@@ -96,7 +96,7 @@ func (r *ClientGrantReconciler) asks(ctx context.Context, reader client.Reader, 
 		return nil, nil
 	}
 	known := (*state)(nil)
-	holder, err := r.resolveClient(ctx, obj)
+	holder, err := r.resolveClient(ctx, reader, obj)
 	if errors.As(err, &known) || err == nil && holder != identity.Holder() {
 		return nil, nil
 	}

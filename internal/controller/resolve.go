@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,9 +15,6 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
-
-// clientIDPattern is what a client ID looks like. Auth0 asks not to expect a certain length.
-var clientIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // tenantKey names the Auth0Tenant of a ClientGrant.
 func tenantKey(obj *v1alpha1.ClientGrant) types.NamespacedName {
@@ -49,7 +44,7 @@ func (p *pass) resolve(ctx context.Context) error {
 
 // identify finds out which grant the spec names.
 func (p *pass) identify(ctx context.Context) error {
-	holder, err := p.resolveClient(ctx, p.obj)
+	holder, err := p.resolveClient(ctx, p.Client, p.obj)
 	if err != nil {
 		return err
 	}
@@ -126,36 +121,6 @@ func (p *pass) tried() bool {
 	return p.Sessions.Tried(tenant.Key(client.ObjectKeyFromObject(p.tenant)), string(p.tenant.UID))
 }
 
-// resolveClient finds out who gets the access. A value that is no client ID is named by its object and key and never
-// shown: it may be a secret that was put in the wrong place.
-func (r *ClientGrantReconciler) resolveClient(ctx context.Context, obj *v1alpha1.ClientGrant) (grant.Holder, error) {
-	ref := obj.Spec.ClientRef
-	if ref.ConfigMapKeyRef == nil {
-		return grant.Holder{ClientID: ref.ID, DefaultFor: ref.DefaultFor}, nil
-	}
-	name, key := ref.ConfigMapKeyRef.Name, ref.ConfigMapKeyRef.Key
-	configMap := &corev1.ConfigMap{}
-	err := r.Live.Get(ctx, types.NamespacedName{Namespace: obj.Namespace, Name: name}, configMap)
-	if apierrors.IsNotFound(err) {
-		return grant.Holder{}, waiting(v1alpha1.ReasonClientNotResolved,
-			"ConfigMap %q does not exist in this namespace: create it, or correct spec.clientRef.configMapKeyRef.", name)
-	}
-	if err != nil {
-		return grant.Holder{}, err
-	}
-	value, ok := configMap.Data[key]
-	if !ok {
-		return grant.Holder{}, waiting(v1alpha1.ReasonClientNotResolved,
-			"ConfigMap %q has no key %q: add it, or correct spec.clientRef.configMapKeyRef.", name, key)
-	}
-	if !clientIDPattern.MatchString(value) {
-		return grant.Holder{}, waiting(v1alpha1.ReasonClientNotResolved,
-			"The value of key %q in ConfigMap %q is not a client ID: 1 to 128 of A-Z a-z 0-9 _ - and nothing else, no line break.",
-			key, name)
-	}
-	return grant.Holder{ClientID: value}, nil
-}
-
 // desired are the fields that the spec manages.
 func desired(spec *v1alpha1.ClientGrantSpec) grant.Fields {
 	fields := grant.Fields{
@@ -215,7 +180,7 @@ func (p *pass) unchangedTenant(ctx context.Context) error {
 
 // unchangedClient reads the ConfigMap again, if there is one.
 func (p *pass) unchangedClient(ctx context.Context) error {
-	holder, err := p.resolveClient(ctx, p.obj)
+	holder, err := p.resolveClient(ctx, p.Live, p.obj)
 	if err != nil {
 		return err
 	}

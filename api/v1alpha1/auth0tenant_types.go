@@ -6,7 +6,7 @@ import (
 
 // SecretReference names a Secret in the Auth0Tenant's own namespace.
 type SecretReference struct {
-	// name of the Secret.
+	// name of the Secret, in the Auth0Tenant's own namespace.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -25,7 +25,9 @@ type Credentials struct {
 	// domain the credentials are sent nowhere else.
 	// +required
 	SecretRef SecretReference `json:"secretRef"`
-	// privateKeyAlgorithm signs the assertion where the Secret holds a privateKey.
+	// privateKeyAlgorithm is what the operator signs with where the Secret holds a
+	// privateKey: RS256, RS384 or PS256, as it was chosen for the public key in
+	// Auth0.
 	// +optional
 	// +kubebuilder:default=RS256
 	PrivateKeyAlgorithm PrivateKeyAlgorithm `json:"privateKeyAlgorithm,omitempty"`
@@ -53,11 +55,13 @@ const (
 // +kubebuilder:validation:XValidation:rule="(self.from == 'Selector') == has(self.selector)",message="selector goes with from: Selector, and from: Selector needs a selector"
 // +kubebuilder:validation:XValidation:rule="!has(self.selector) || (has(self.selector.matchLabels) && size(self.selector.matchLabels) > 0) || (has(self.selector.matchExpressions) && size(self.selector.matchExpressions) > 0)",message="an empty selector would match every namespace: name a label, or write from: All to mean it"
 type RuleNamespaces struct {
-	// from says where the namespaces come from: Same (the Auth0Tenant's own),
-	// Names, Selector or All.
+	// from says which namespaces are meant: Same is the Auth0Tenant's own, Names
+	// those listed in names, Selector those whose labels selector matches, All
+	// every one.
 	// +required
 	From NamespacesFrom `json:"from"`
-	// names of namespaces, with from: Names.
+	// names of the namespaces that are meant; required with from: Names, and
+	// refused otherwise.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -65,7 +69,9 @@ type RuleNamespaces struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	Names []string `json:"names,omitempty"`
-	// selector of namespace labels, with from: Selector. Never empty.
+	// selector matches the labels of the namespaces that are meant; required with
+	// from: Selector, and refused otherwise. It is never empty. Whoever may label a
+	// namespace decides whether it is meant.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 }
@@ -103,7 +109,8 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="self.namespaces.from == 'Same' || (has(self.audiences) && has(self.scopes) && has(self.clientIDs))",message="audiences, scopes and clientIDs are required unless namespaces.from is Same: write [\"*\"] to mean all"
 type AccessRule struct {
-	// name of the rule, for messages.
+	// name of the rule, unique in this Auth0Tenant. Events for the tenant's owner
+	// call the rule by it.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -112,7 +119,10 @@ type AccessRule struct {
 	// namespaces says whose ClientGrants the rule speaks of.
 	// +required
 	Namespaces RuleNamespaces `json:"namespaces"`
-	// audiences are patterns of API identifiers.
+	// audiences are patterns of the identifiers of the APIs that may be granted. A
+	// pattern is compared byte by byte from end to end; * stands for any run of
+	// characters. Required unless namespaces.from is Same; absent: all.
+	// Auth0's own APIs have to be named in full, and need the right SystemAPI.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -120,7 +130,9 @@ type AccessRule struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=600
 	Audiences []string `json:"audiences,omitempty"`
-	// scopes are patterns of scopes.
+	// scopes are patterns of the scopes that may be granted, compared as audiences
+	// are. Required unless namespaces.from is Same; absent: all that are listed in a
+	// ClientGrant. allowAllScopes needs the right AllScopes instead.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -128,7 +140,9 @@ type AccessRule struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=280
 	Scopes []string `json:"scopes,omitempty"`
-	// clientIDs are patterns of client IDs.
+	// clientIDs are patterns of the client IDs of the applications that may get the
+	// access, compared as audiences are. Required unless namespaces.from is Same;
+	// absent: all.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -136,9 +150,12 @@ type AccessRule struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
 	ClientIDs []string `json:"clientIDs,omitempty"`
-	// allow lists rights that no pattern gives: AllScopes, AnyOrganization,
-	// UserSubject, AuthorizationDetails, DefaultFor, AdoptExisting, Orphan and
-	// SystemAPI.
+	// allow lists rights that no pattern gives. AllScopes: allowAllScopes.
+	// AnyOrganization: allowAnyOrganization, and organizationUsage other than deny.
+	// UserSubject: any subjectType but client. AuthorizationDetails:
+	// authorizationDetailsTypes. DefaultFor: clientRef.defaultFor. AdoptExisting:
+	// taking over grants that were in the tenant first. Orphan: leaving grants in
+	// the tenant when their ClientGrant is deleted. SystemAPI: Auth0's own APIs.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
@@ -160,13 +177,16 @@ const (
 
 // RateLimit is this operator's share of the tenant's rate limit.
 type RateLimit struct {
-	// requestsPerMinute that the operator sends at most, on average.
+	// requestsPerMinute is the number of requests that the operator sends to the
+	// tenant at most, on average. Of several Auth0Tenants of one tenant the smallest
+	// value holds for all.
 	// +optional
 	// +kubebuilder:default=50
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=60000
 	RequestsPerMinute int32 `json:"requestsPerMinute,omitempty"`
 	// burst is the number of requests that may be sent at once after a quiet time.
+	// Of several Auth0Tenants of one tenant the smallest value holds for all.
 	// +optional
 	// +kubebuilder:default=5
 	// +kubebuilder:validation:Minimum=1
@@ -199,46 +219,53 @@ type Auth0TenantSpec struct {
 	// read them can grant himself everything in the tenant.
 	// +required
 	Credentials Credentials `json:"credentials"`
-	// accessRules say who may grant what. Absent: this namespace may grant
-	// everything but the rights AllScopes, AnyOrganization, UserSubject,
-	// AuthorizationDetails, DefaultFor and SystemAPI; other namespaces nothing.
+	// accessRules say which namespaces may grant which scopes of which APIs to
+	// which applications. A grant is allowed if one rule allows all of it; rules do
+	// not add up, and what no rule allows is refused. Absent: the Auth0Tenant's own
+	// namespace may grant what needs none of the rights AllScopes, AnyOrganization,
+	// UserSubject, AuthorizationDetails, DefaultFor and SystemAPI; other namespaces
+	// nothing.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	AccessRules []AccessRule `json:"accessRules,omitempty"`
-	// onViolation says what becomes of an owned grant that no rule allows any
-	// more: Freeze keeps it and only ever narrows it, Revoke revokes it.
+	// onViolation says what becomes of a grant that a ClientGrant owns and no access
+	// rule allows any more: Freeze keeps it and only ever narrows it, Revoke revokes
+	// it.
 	// +optional
 	// +kubebuilder:default=Freeze
 	OnViolation OnViolation `json:"onViolation,omitempty"`
-	// deletionPolicy Orphan overrides that of every ClientGrant of this tenant.
+	// deletionPolicy says what becomes of a grant when its ClientGrant is deleted:
+	// Delete leaves that to the ClientGrant's own deletionPolicy, Orphan leaves every
+	// grant in the tenant.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
-	// deletionLimit is the number of grants that may be deleted within an hour;
-	// more wait. Absent: no limit.
+	// deletionLimit is how many requests to delete a grant are sent to the tenant
+	// within an hour; further ones wait (reason DeletionHeld). Absent: no limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	DeletionLimit *int32 `json:"deletionLimit,omitempty"`
-	// rateLimit is this operator's share of the tenant's rate limit, which it
-	// shares with every other program.
+	// rateLimit is the operator's share of the rate limit that Auth0 sets for the
+	// tenant's Management API. Every program that uses the API shares that.
 	// +optional
 	// +kubebuilder:default={requestsPerMinute: 50, burst: 5}
 	RateLimit RateLimit `json:"rateLimit,omitzero"`
 	// resyncInterval is how often the operator looks for changes that somebody
-	// else made in the tenant; 30s at least.
+	// else made in the tenant, such as 10m or 1h30m; from 30s to 24h.
 	// +optional
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,9}(h|m|s))+$') && duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="resyncInterval is a duration of whole hours, minutes and seconds from 30s to 24h, such as 10m"
 	ResyncInterval *metav1.Duration `json:"resyncInterval,omitempty"`
-	// mode Enforce makes the tenant match, Observe reads only and reports what
-	// would change, Suspend does nothing. It holds for every ClientGrant of this
-	// tenant.
+	// mode says how far the operator goes for all ClientGrants of this Auth0Tenant:
+	// Enforce makes the tenant match, Observe reads only and reports what would
+	// change, Suspend sends nothing. Unless it is Enforce, ClientGrants that are
+	// deleted wait to be revoked.
 	// +optional
 	// +kubebuilder:default=Enforce
 	Mode Mode `json:"mode,omitempty"`
@@ -246,10 +273,11 @@ type Auth0TenantSpec struct {
 
 // DeletionCount counts deletions against the deletionLimit.
 type DeletionCount struct {
-	// since is when the hour began.
+	// since is when the current hour began, with its first request to delete a
+	// grant.
 	// +optional
 	Since metav1.Time `json:"since,omitzero"`
-	// count of DELETE requests since then.
+	// count of requests to delete a grant in the current hour.
 	// +optional
 	Count int32 `json:"count,omitempty"`
 }
@@ -265,7 +293,8 @@ type Auth0TenantStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// deletions of the current hour, counted against spec.deletionLimit.
+	// deletions are the requests to delete a grant of the current hour, where
+	// spec.deletionLimit is set. Whoever resets them lifts the limit.
 	// +optional
 	Deletions *DeletionCount `json:"deletions,omitempty"`
 	// lastHandledReconcileAt is the last value of the annotation

@@ -76,7 +76,8 @@ type TenantReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
-	// namespace of the Auth0Tenant. Defaults to the ClientGrant's own namespace.
+	// namespace of the Auth0Tenant; default: the ClientGrant's own. An access rule
+	// of the Auth0Tenant has to admit the ClientGrant's namespace.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -86,13 +87,13 @@ type TenantReference struct {
 // ConfigMapKeyReference names a key of a ConfigMap in the ClientGrant's own
 // namespace.
 type ConfigMapKeyReference struct {
-	// name of the ConfigMap.
+	// name of the ConfigMap, in the ClientGrant's own namespace.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
-	// key whose value is the client ID, and nothing but the client ID: no spaces,
-	// no line break.
+	// key of the ConfigMap's data whose value is the client ID, and nothing but the
+	// client ID: no spaces, no line break.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -110,12 +111,14 @@ type ClientReference struct {
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]{1,128}$`
 	ID string `json:"id,omitempty"`
-	// configMapKeyRef reads the client ID from a ConfigMap in the same namespace.
-	// While it cannot be read, the grant that exists is kept.
+	// configMapKeyRef reads the client ID of the application from a ConfigMap in the
+	// same namespace. While it cannot be read, the grant that exists is kept; when
+	// the value changes, the new client gets the access and the old one loses it.
 	// +optional
 	ConfigMapKeyRef *ConfigMapKeyReference `json:"configMapKeyRef,omitempty"`
 	// defaultFor makes this the default grant of a group of applications instead
-	// of one application's.
+	// of one application's: third_party_clients are all third-party applications
+	// that have no grant of their own for the API.
 	// +optional
 	// +kubebuilder:validation:Enum=third_party_clients
 	DefaultFor string `json:"defaultFor,omitempty"`
@@ -137,22 +140,27 @@ type ClientGrantSpec struct {
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="tenantRef is immutable: create another ClientGrant for the other tenant, then delete this one"
 	TenantRef TenantReference `json:"tenantRef"`
-	// clientRef says who gets the access.
+	// clientRef says which application gets the access: exactly one of id,
+	// configMapKeyRef and defaultFor. Naming another one moves the access: the new
+	// grant is made, then the old one is revoked.
 	// +required
 	ClientRef ClientReference `json:"clientRef"`
-	// audience is the identifier of the API, compared exactly: case and a trailing
-	// slash matter.
+	// audience is the identifier of the API, as the Auth0 dashboard shows it. It is
+	// compared exactly: case and a trailing slash matter. Naming another one moves
+	// the access: the new grant is made, then the old one is revoked.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=600
 	Audience string `json:"audience"`
-	// subjectType says for whom the application may ask: itself (client) or a user
-	// (user). An application may hold one grant of each for one API.
+	// subjectType says for whom the application may ask for tokens: for itself
+	// (client), or on behalf of a user (user). An application may hold one grant of
+	// each for one API.
 	// +optional
 	// +kubebuilder:default=client
 	SubjectType SubjectType `json:"subjectType,omitempty"`
 	// scopes that the application may ask for. Their order and duplicates mean
-	// nothing. [] is a valid grant of nothing.
+	// nothing; [] is a valid grant of nothing. Required unless allowAllScopes is
+	// true.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
@@ -160,19 +168,25 @@ type ClientGrantSpec struct {
 	// +kubebuilder:validation:items:MaxLength=280
 	// +kubebuilder:validation:items:Pattern=`^\S+$`
 	Scopes []string `json:"scopes,omitzero"`
-	// allowAllScopes: true grants every scope of the API, now and later, instead
-	// of scopes. false, with scopes, is the way back.
+	// allowAllScopes: true grants every scope of the API, those that are defined
+	// later included, instead of scopes. false, together with scopes, is the way
+	// back. Once set it cannot be removed.
 	// +optional
 	AllowAllScopes *bool `json:"allowAllScopes,omitempty"`
-	// organizationUsage says whether organizations may be used with the grant.
+	// organizationUsage says whether the application may ask for tokens of an
+	// organization: deny (never), allow (it may) or require (it must). Left out from
+	// the start it is not managed; once set it cannot be removed, only set to deny.
 	// +optional
 	OrganizationUsage *OrganizationUsage `json:"organizationUsage,omitempty"`
-	// allowAnyOrganization: true allows any organization, not only those linked to
-	// the grant. Needs organizationUsage allow or require.
+	// allowAnyOrganization: true allows any organization, not only those that are
+	// assigned to the grant in Auth0; it needs organizationUsage allow or require.
+	// Left out from the start it is not managed; once set it cannot be removed, only
+	// set to false.
 	// +optional
 	AllowAnyOrganization *bool `json:"allowAnyOrganization,omitempty"`
-	// authorizationDetailsTypes that the application may use (rich authorization
-	// requests; subject type user).
+	// authorizationDetailsTypes are the types that the application may use in rich
+	// authorization requests; for subjectType user. Left out from the start they are
+	// not managed; once set they cannot be removed, only set to [].
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
@@ -180,19 +194,21 @@ type ClientGrantSpec struct {
 	// +kubebuilder:validation:items:MaxLength=255
 	AuthorizationDetailsTypes []string `json:"authorizationDetailsTypes,omitzero"`
 	// deletionPolicy says what becomes of the grant when this object is deleted:
-	// Delete revokes it, Orphan leaves it in the tenant. May be changed while the
-	// object is being deleted.
+	// Delete revokes it, Orphan leaves it in the tenant, where an access rule of the
+	// Auth0Tenant gives the right Orphan. It may be changed while the object is being
+	// deleted.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
-	// adoptionPolicy says what becomes of a grant that is in the tenant already:
-	// Adopt takes it over, Refuse leaves it alone.
+	// adoptionPolicy says what becomes of a grant that was in the tenant first: Adopt
+	// takes it over and makes it what this spec says, where an access rule of the
+	// Auth0Tenant gives the right AdoptExisting; Refuse leaves it alone.
 	// +optional
 	// +kubebuilder:default=Adopt
 	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
-	// mode Enforce makes the tenant match, Observe reads only and reports what
-	// would change, Suspend does nothing. Deleting a suspended object still
-	// revokes.
+	// mode says how far the operator goes: Enforce makes the tenant match, Observe
+	// reads only and reports what would change in status.drift, Suspend does nothing.
+	// Deleting an object in mode Suspend revokes; one in mode Observe waits.
 	// +optional
 	// +kubebuilder:default=Enforce
 	Mode Mode `json:"mode,omitempty"`
@@ -211,30 +227,32 @@ const (
 // OwnershipRecord says which grant of the tenant a ClientGrant owns. The
 // operator alone writes it: whoever can write it can adopt and revoke.
 type OwnershipRecord struct {
-	// origin says how the grant came to be owned: Created or Adopted. Absent: no
-	// grant is owned.
+	// origin says how the grant came to be owned: Created by the operator, or Adopted
+	// because it was in the tenant first. Absent: no grant is owned.
 	// +optional
 	Origin Origin `json:"origin,omitempty"`
-	// tenant is the canonical host of the Auth0 tenant that holds the grant.
+	// tenant is the host of the Auth0 tenant that holds the grant: that of the
+	// Auth0Tenant's managementAudience, else its domain.
 	// +optional
 	Tenant string `json:"tenant,omitempty"`
-	// clientID of the grant.
+	// clientID of the application that has the grant.
 	// +optional
 	ClientID string `json:"clientID,omitempty"`
-	// defaultFor is the group whose default grant it is.
+	// defaultFor is the group of applications whose default grant it is.
 	// +optional
 	DefaultFor string `json:"defaultFor,omitempty"`
-	// audience of the grant.
+	// audience is the identifier of the API that the grant is for.
 	// +optional
 	Audience string `json:"audience,omitempty"`
-	// subjectType of the grant.
+	// subjectType of the grant: client or user.
 	// +optional
 	SubjectType SubjectType `json:"subjectType,omitempty"`
 	// grantID is the ID that Auth0 gave the grant, for your information: it
 	// changes when the grant is made again.
 	// +optional
 	GrantID string `json:"grantID,omitempty"`
-	// sent is the SHA-256 of the body of a create request that was never answered.
+	// sent is the SHA-256 of the body of a create request that is not answered yet.
+	// By it the operator knows a grant as its own when the answer is lost.
 	// +optional
 	Sent string `json:"sent,omitempty"`
 }
@@ -250,7 +268,8 @@ type Drift struct {
 	// removed counts scopes that the tenant holds and the spec does not name.
 	// +optional
 	Removed int32 `json:"removed,omitempty"`
-	// names of scopes and fields that differ, 20 at most.
+	// names of what differs, 20 at most: fields as the spec calls them, scopes with +
+	// where they would be added and - where they would be removed.
 	// +optional
 	// +listType=atomic
 	Names []string `json:"names,omitempty"`
@@ -265,14 +284,15 @@ type ClientGrantStatus struct {
 	// The grant that this object owns.
 	OwnershipRecord `json:",inline"`
 	// replaces is the grant that is being replaced after the spec named another
-	// one. It stays in force until its successor is there.
+	// one. It stays in force until its successor is there, and is revoked then.
 	// +optional
 	Replaces *OwnershipRecord `json:"replaces,omitempty"`
 	// drift says how the tenant differs from the spec, where the operator does not
 	// or cannot remove the difference.
 	// +optional
 	Drift *Drift `json:"drift,omitempty"`
-	// scopeCount is the number of scopes that the tenant holds.
+	// scopeCount is the number of scopes of the grant in the tenant; absent where it
+	// gives all scopes of the API.
 	// +optional
 	ScopeCount *int32 `json:"scopeCount,omitempty"`
 	// conditions: Ready, and Reconciling, Stalled and Contested while they are

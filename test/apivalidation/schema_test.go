@@ -21,6 +21,26 @@ func TestSchema_EveryFieldIsExplainedByItsOwnName(t *testing.T) {
 	})
 }
 
+// Whoever is given a choice is told what it is between.
+func TestSchema_EveryChoiceIsExplained(t *testing.T) {
+	choices := 0
+	eachField(t, func(path string, field apiextensionsv1.JSONSchemaProps) {
+		values := field.Enum
+		if field.Items != nil && field.Items.Schema != nil {
+			values = append(values, field.Items.Schema.Enum...)
+		}
+		for _, value := range values {
+			choices++
+			if word := strings.Trim(string(value.Raw), `"`); !strings.Contains(field.Description, word) {
+				t.Errorf("the description of %s does not tell of %s: %q", path, word, field.Description)
+			}
+		}
+	})
+	if choices < 30 {
+		t.Errorf("only %d choices were found", choices)
+	}
+}
+
 // A list that field managers share keeps what one of them ever listed: access that outlives its manifest.
 func TestSchema_ListsOfAccessAreAtomic(t *testing.T) {
 	sets := map[string]bool{"accessRules": true, "conditions": true}

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -20,6 +21,9 @@ import (
 
 // k8s talks to the API server that TestMain starts. It is strict: a misspelt field in a test is an error.
 var k8s client.Client
+
+// server is where that API server is.
+var server *rest.Config
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -41,6 +45,7 @@ func run(m *testing.M) int {
 		}
 	}()
 	config.QPS = -1
+	server = config
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {

@@ -47,6 +47,11 @@ manifests: ## Generate the CRDs, and the manager's ClusterRole from the markers 
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(TOOL) controller-gen rbac:roleName=manager paths=./internal/... output:rbac:dir=config/rbac
 
+.PHONY: docs
+docs: ## Generate docs/reference.md from the API types.
+	$(TOOL) crd-ref-docs --source-path=api --config=hack/crd-ref-docs.yaml --renderer=markdown --log-level=WARN \
+		--output-path=docs/reference.md
+
 .PHONY: fmt
 fmt: ## Format the Go code.
 	$(GOLANGCI_LINT) fmt

@@ -14,12 +14,12 @@ fail() {
 before=$(mktemp -d)
 trap 'rm -rf "$before"' EXIT
 
-generated=(api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml)
+generated=(api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml docs/reference.md)
 for path in "${generated[@]}"; do
   mkdir -p "$before/$(dirname "$path")"
   if [ -e "$path" ]; then cp -R "$path" "$before/$path"; fi
 done
-"${MAKE:-make}" --no-print-directory generate manifests
+"${MAKE:-make}" --no-print-directory generate manifests docs
 for path in "${generated[@]}"; do
   diff -ruN "$before/$path" "$path" || fail "$path was out of date; it is now regenerated: add it to your commit"
 done

@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -15,6 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	retrywatch "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -142,16 +145,19 @@ func (t *transcript) Write(line []byte) (int, error) {
 	return t.text.Write(line)
 }
 
-// follow takes in every version of every object that the operator writes, until the suite ends.
+// follow takes in every version of every object that the operator writes, until the suite ends. A watch that is too slow
+// for a busy API server is ended by it, and goes on where it was.
 func (t *transcript) follow() {
 	for _, list := range []client.ObjectList{&v1alpha1.ClientGrantList{}, &v1alpha1.Auth0TenantList{}, &eventsv1.EventList{}} {
-		watching, err := k8s.Watch(ctx, list)
+		Expect(k8s.List(ctx, list)).To(Succeed())
+		watching, err := retrywatch.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), watcher{list})
 		Expect(err).NotTo(HaveOccurred())
 		done := make(chan struct{})
 		go func() {
 			defer GinkgoRecover()
 			defer close(done)
 			for change := range watching.ResultChan() {
+				Expect(change.Type).NotTo(Equal(watch.Error), "%v", change.Object)
 				if obj, ok := change.Object.(client.Object); ok {
 					t.take(obj)
 				}
@@ -159,6 +165,14 @@ func (t *transcript) follow() {
 		}()
 		DeferCleanup(func() { watching.Stop(); <-done })
 	}
+}
+
+// watcher watches the objects of a list.
+type watcher struct{ list client.ObjectList }
+
+// WatchWithContext begins after the resource version that the options name.
+func (w watcher) WatchWithContext(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+	return k8s.Watch(ctx, w.list, &client.ListOptions{Raw: &options})
 }
 
 func (t *transcript) take(obj client.Object) {

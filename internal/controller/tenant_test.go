@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"encoding/base64"
 	"maps"
 	"net/http"
 	"strings"
@@ -164,6 +165,20 @@ var _ = Describe("An Auth0Tenant", func() {
 		create(custom)
 		Eventually(conditionOf(custom)).Should(Equal("True Available"))
 		Expect(available(grantFor(remote, custom, "read:users")).Status.Tenant).To(Equal("acme.eu.auth0.com"))
+	})
+
+	It("says that its token is for another tenant, and uses it for nothing", func() {
+		remote := startTenant()
+		claims := base64.RawURLEncoding.EncodeToString([]byte(`{"aud":"https://other.eu.auth0.com/api/v2/"}`))
+		remote.Inject(sim.Fault{
+			Route: routeToken, Times: -1, Status: http.StatusOK,
+			Body: `{"access_token":"eyJhbGciOiJSUzI1NiJ9.` + claims + `.c2ln","token_type":"Bearer","expires_in":86400}`,
+		})
+		tenant := create(tenantFor(remote, create(secretFor(remote)).Name))
+		Eventually(conditionOf(tenant)).Should(Equal("False AudienceMismatch"))
+		Expect(is(tenant, v1alpha1.ConditionStalled)).To(BeTrue())
+		Expect(messageOf(tenant)).To(And(ContainSubstring("https://other.eu.auth0.com/api/v2/"), ContainSubstring(remote.Domain())))
+		Expect(remote.Requests("", routeGrants)).To(BeZero())
 	})
 
 	It("does nothing while suspended, and catches up afterwards", func() {

@@ -25,6 +25,8 @@ GOLANGCI_LINT := $(PLAIN) go tool -modfile=$(GOLANGCI_LINT_MODULE) golangci-lint
 
 # What the simulator writes down of every request and answer while the suites run.
 EXCHANGES := $(CURDIR)/bin/exchanges
+# One object of every state that the operator's objects went through meanwhile.
+STATES := $(CURDIR)/bin/states
 SUITE_SOURCES = go.mod go.sum $(shell find api cmd hack internal test -name '*.go' -not -name 'zz_generated.*' \
 	-not -path 'test/conformance/*' -not -path 'test/contract/*' 2>/dev/null)
 
@@ -83,8 +85,8 @@ dev: build ## Like demo, but keep everything running to try things out, until yo
 test: ## Run every suite with the race detector, against a real API server.
 	@if [ -n "$(RACE)" ] && ! command -v "$$(go env CC)" >/dev/null; then \
 		echo "the race detector needs a C compiler: install one, or run \"make test RACE=\"" >&2; exit 1; fi
-	rm -rf $(EXCHANGES) && mkdir -p $(EXCHANGES) && touch $(EXCHANGES)/.started
-	assets=$$(hack/control-plane.sh) && KUBEBUILDER_ASSETS="$$assets" CONTRACT_LOG_DIR=$(EXCHANGES) \
+	rm -rf $(EXCHANGES) $(STATES) && mkdir -p $(EXCHANGES) $(STATES) && touch $(EXCHANGES)/.started
+	assets=$$(hack/control-plane.sh) && KUBEBUILDER_ASSETS="$$assets" CONTRACT_LOG_DIR=$(EXCHANGES) STATUS_LOG_DIR=$(STATES) \
 		$(if $(RACE),CGO_ENABLED=1 GOFLAGS="$(USER_GOFLAGS)",$(PLAIN)) go test $(RACE) -count=1 -timeout 20m ./...
 	mv $(EXCHANGES)/.started $(EXCHANGES)/.complete
 
@@ -105,8 +107,8 @@ contract: openapi $(EXCHANGES)/.complete ## Check what the suites sent and got a
 	bin/contract -openapi "$(OPENAPI)" -exchanges $(EXCHANGES)
 
 .PHONY: conformance
-conformance: ## Have Auth0's own Go SDK drive the simulator.
-	cd test/conformance && $(PLAIN) go test ./...
+conformance: $(EXCHANGES)/.complete ## Have kstatus and Argo CD's Lua judge the suites' objects, and Auth0's Go SDK the simulator.
+	cd test/conformance && STATUS_LOG_DIR=$(STATES) $(PLAIN) go test -count=1 ./...
 
 .PHONY: verify
 verify: ## Fail if generated files or a module are not up to date, or a kustomization does not build.
@@ -164,4 +166,4 @@ docker-buildx: ## Build and push the image for several platforms: IMG=IMAGE PLAT
 
 .PHONY: clean
 clean: ## Remove what was built, but the control plane, which takes minutes to build.
-	rm -rf bin/manager bin/contract bin/exchanges dist
+	rm -rf bin/manager bin/contract bin/exchanges bin/states dist

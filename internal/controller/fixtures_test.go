@@ -180,6 +180,7 @@ func (t *transcript) take(obj client.Object) {
 	Expect(err).NotTo(HaveOccurred())
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	recordState(obj)
 	t.text.Write(append(text, '\n'))
 	state, states := readyOf(obj), t.states[obj.GetUID()]
 	if len(states) == 0 || states[len(states)-1] != state {

@@ -48,6 +48,9 @@ type Options struct {
 	// OnResponse, where set, is told about every Management API call that was handed to the transport, before the call
 	// returns. It is not told of token requests and of what Guard refused. It must be safe for concurrent use.
 	OnResponse func(Response)
+	// OnTokenResponse, where set, is told the HTTP status of every answer of the token endpoint, or 0 if none came. It must
+	// be safe for concurrent use.
+	OnTokenResponse func(status int)
 }
 
 // Response tells how one Management API call went, for metrics and for a budget.
@@ -66,14 +69,15 @@ type Response struct {
 
 // Client talks to one tenant with one set of credentials. It is safe for concurrent use.
 type Client struct {
-	base      string // https://host, without a slash at the end
-	audience  string
-	timeout   time.Duration
-	transport http.RoundTripper
-	identity  *identity
-	tokens    *tokenCache
-	guard     func(method string) error
-	observe   func(Response)
+	base         string // https://host, without a slash at the end
+	audience     string
+	timeout      time.Duration
+	transport    http.RoundTripper
+	identity     *identity
+	tokens       *tokenCache
+	guard        func(method string) error
+	observe      func(Response)
+	observeToken func(status int)
 }
 
 // New makes a client and sends nothing. Its errors name the option that is wrong, and never show its content.
@@ -101,7 +105,7 @@ func New(options Options) (*Client, error) {
 	}
 	client := &Client{
 		base: "https://" + host, audience: options.Audience, timeout: options.Timeout, identity: identity,
-		guard: options.Guard, observe: options.OnResponse,
+		guard: options.Guard, observe: options.OnResponse, observeToken: options.OnTokenResponse,
 	}
 	if client.timeout == 0 {
 		client.timeout = DefaultTimeout

@@ -44,7 +44,7 @@ func (c *Client) requestToken(ctx context.Context) (*bearer, error) {
 		config.EndpointParams.Set("client_assertion", assertion)
 	}
 	answer, err := config.Token(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
-		Transport:     c.transport,
+		Transport:     observed{c.transport, c.observeToken},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}))
 	if err != nil {
@@ -56,6 +56,26 @@ func (c *Client) requestToken(ctx context.Context) (*bearer, error) {
 	}
 	fresh.assertion = assertion
 	return fresh, nil
+}
+
+// observed tells how the requests that it passes on were answered.
+type observed struct {
+	next    http.RoundTripper
+	observe func(status int)
+}
+
+// RoundTrip sends the request once.
+func (o observed) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := o.next.RoundTrip(request)
+	if o.observe == nil {
+		return response, err
+	}
+	status := 0
+	if err == nil {
+		status = response.StatusCode
+	}
+	o.observe(status)
+	return response, err
 }
 
 // tokenFailure turns an error of the OAuth library into one of this package. The library's own quote the answer's body.

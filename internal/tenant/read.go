@@ -53,6 +53,8 @@ func (s *Session) listPage(ctx context.Context) {
 		identity := held.Identity(s.config.Host)
 		if _, ok := s.picture.tracked[identity]; ok {
 			l.found[identity] = held
+		} else if !held.IsSystem {
+			l.unmanaged++
 		}
 	}
 	changed := map[Key]struct{}{}
@@ -86,6 +88,7 @@ func (s *Session) listed(l *listing, changed map[Key]struct{}) {
 	if s.refresh.running && len(s.refresh.lookups) == 0 {
 		s.finishRefresh(l.began)
 	}
+	s.refresh.unmanaged = new(l.unmanaged)
 }
 
 // lookup reads all grants of one holder.
@@ -145,6 +148,7 @@ func (s *Session) behind(holder grant.Holder) {
 func (s *Session) list(ctx context.Context, client *auth0.Client, filter auth0.Filter, next string) (auth0.Page, error) {
 	page, err := client.ListPage(ctx, filter, next)
 	s.budget.EndCall(s.key(), OutcomeOf(err))
+	s.countCall(filter.Holder)
 	return page, err
 }
 

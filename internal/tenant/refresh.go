@@ -17,8 +17,6 @@ type refresh struct {
 	// last is when the last one started; verified is when the last complete one began.
 	last     time.Time
 	verified time.Time
-	// took is how long the last complete one took.
-	took time.Duration
 	// running is set from start to end.
 	running bool
 	// listing is the state of reading the whole list, page by page; nil while nothing is listed.
@@ -29,6 +27,12 @@ type refresh struct {
 	pages int
 	// completed counts the refreshes that came to their end.
 	completed int
+	// calls is what the running one has cost so far; cost and took are what the last complete one did.
+	calls int
+	cost  int
+	took  time.Duration
+	// unmanaged is how many grants nobody tracks; nil unless the last complete look was at the whole list.
+	unmanaged *int
 }
 
 // listing is a walk over all pages of the tenant's list.
@@ -39,6 +43,8 @@ type listing struct {
 	told  time.Time
 	pages int
 	found map[grant.Identity]grant.Grant
+	// unmanaged counts the grants on these pages that nobody tracks, but for those that nobody can.
+	unmanaged int
 }
 
 // Health is what an Auth0Tenant tells of its session.
@@ -237,7 +243,7 @@ func (s *Session) startRefresh(now time.Time) {
 	if s.config.Dormant || r.running || now.Before(r.due) {
 		return
 	}
-	r.last, r.running = now, true
+	r.last, r.running, r.calls = now, true, 0
 	switch holders := len(s.picture.holders); {
 	case holders == 0:
 		s.finishRefresh(now)
@@ -264,7 +270,7 @@ func (s *Session) finishRefresh(began time.Time) {
 	r.running = false
 	r.verified = began
 	r.completed++
-	r.took = time.Since(r.last)
+	r.cost, r.took, r.unmanaged = r.calls, time.Since(r.last), nil
 	r.due = r.last.Add(s.config.Interval)
 	s.report()
 }

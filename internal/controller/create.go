@@ -15,6 +15,7 @@ import (
 // create makes the grant. What was planned is recorded before the request leaves, so that its effect is found and known
 // as ours whatever happens after.
 func (p *pass) create(ctx context.Context) error {
+	p.drifted()
 	if err := p.heldBack(p.identity, nil); err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (p *pass) create(ctx context.Context) error {
 	p.record().GrantID, p.record().Sent = held.ID, ""
 	p.memory.refusal = nil
 	if why == causeDrift {
-		p.memory.corrected(p.session.Health().Completed)
+		p.corrected()
 	}
 	p.created = fmt.Sprintf("Created grant %s.", held.ID)
 	return p.verify(held)

@@ -92,10 +92,15 @@ func (r *TenantReconciler) withoutCredentials(open *tenant.Session, s *state) {
 // authenticate makes a client and proves it with one token request.
 func (r *TenantReconciler) authenticate(ctx context.Context, obj *v1alpha1.Auth0Tenant, credentials auth0.Credentials,
 ) (*auth0.Client, auth0.Token, *state) {
-	readOnly, host := r.Policy.mode(obj) == v1alpha1.ModeObserve, canonicalHost(obj)
+	readOnly, host, key := r.Policy.mode(obj) == v1alpha1.ModeObserve, canonicalHost(obj), client.ObjectKeyFromObject(obj)
+	startCounting(key)
 	made, err := auth0.New(auth0.Options{
 		Domain: obj.Spec.Domain, Audience: audience(obj), Credentials: credentials, UserAgent: r.UserAgent,
-		Guard: r.guard(readOnly), OnResponse: func(response auth0.Response) { r.Sessions.Observed(host, response) },
+		Guard: r.guard(readOnly), OnTokenResponse: func(status int) { r.count(key, tokenRequests, codeOf(status)) },
+		OnResponse: func(response auth0.Response) {
+			r.Sessions.Observed(host, response)
+			r.count(key, apiCalls, response.Method, codeOf(response.Status))
+		},
 	})
 	if err != nil {
 		return nil, auth0.Token{}, stalled(v1alpha1.ReasonInvalidCredentials, "Secret %q cannot be used: %s.",

@@ -105,7 +105,7 @@ func (p *pass) transfer(ctx context.Context, record *v1alpha1.OwnershipRecord, i
 	key := client.ObjectKeyFromObject(next)
 	p.claims.pass(identity, key)
 	p.Queue.Add(key)
-	handOvers.WithLabelValues(p.tenant.Namespace, p.tenant.Name).Inc()
+	handOvers.WithLabelValues(tenantKey(p.obj).String()).Inc()
 	p.Events.Eventf(next, nil, corev1.EventTypeNormal, v1alpha1.EventHandedOver, v1alpha1.EventHandedOver,
 		"Took over grant %s from another ClientGrant.", id)
 	p.event(v1alpha1.EventHandedOver, "Grant %s is handed over to another ClientGrant.", id)

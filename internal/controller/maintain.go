@@ -211,6 +211,7 @@ func (p *pass) update(ctx context.Context, seen tenant.Observation) error {
 	if change.Empty() {
 		return p.verified(seen)
 	}
+	p.drifted()
 	if s := p.contested(); s != nil {
 		return firstError(p.recent(seen), func() error {
 			return firstError(p.narrow(ctx), func() error { return s })
@@ -249,7 +250,7 @@ func (p *pass) patch(ctx context.Context, held grant.Grant, change grant.Fields,
 	}
 	p.memory.refusal = nil
 	if why == causeDrift {
-		p.memory.corrected(p.session.Health().Completed)
+		p.corrected()
 	}
 	p.event(v1alpha1.EventUpdated, "Updated grant %s: scopes %s%s.", held.ID, difference.Summary(), fieldList(difference.Fields))
 	p.wakeConcerned(p.identity)
@@ -288,7 +289,7 @@ func (p *pass) verify(held grant.Grant) error {
 		return p.hold(p.identity, stalled(v1alpha1.ReasonRejected, "Auth0 accepted but did not take over: scopes %s%s.",
 			left.Summary(), fieldList(left.Fields)), &held)
 	}
-	p.memory.inPlace = true
+	p.memory.inPlace, p.memory.drifted = true, false
 	return nil
 }
 

@@ -33,6 +33,8 @@ type memory struct {
 	refusedAt int64
 	// inPlace says that the tenant held what this generation asks for.
 	inPlace bool
+	// drifted says that the grant was found changed since, and was not corrected yet.
+	drifted bool
 	// corrections are when this grant was last brought back to its spec, correctedIn how many refreshes had ended then.
 	corrections []time.Time
 	correctedIn int

@@ -33,7 +33,7 @@ func countLeft(tenant *v1alpha1.Auth0Tenant) (count float64) {
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
 			for _, label := range metric.GetLabel() {
-				if family.GetName() == "clientgrant_grants_left_total" && label.GetName() == "tenant" && label.GetValue() == tenant.Name {
+				if family.GetName() == "clientgrant_grants_left_total" && label.GetName() == "tenant" && label.GetValue() == client.ObjectKeyFromObject(tenant).String() {
 					count += metric.GetCounter().GetValue()
 				}
 			}

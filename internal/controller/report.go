@@ -175,10 +175,9 @@ type leaving struct {
 
 // tellLeft tells of access that may remain: in the audit log, as an event on the Auth0Tenant and as a counter.
 func (p *pass) tellLeft() {
-	key := tenantKey(p.obj)
 	for _, left := range p.leaving {
 		p.audit("Left a grant in the tenant", causeDeletion, left.identity, "", grant.Difference{})
-		grantsLeft.WithLabelValues(key.Namespace, key.Name).Inc()
+		grantsLeft.WithLabelValues(tenantKey(p.obj).String()).Inc()
 		if p.tenant != nil {
 			p.warnTenant(v1alpha1.EventGrantLeft, "The %s may remain in the tenant after ClientGrant %s/%s: %s.",
 				left.identity, p.obj.Namespace, p.obj.Name, left.why)

@@ -110,6 +110,9 @@ func SetUp(mgr ctrl.Manager, settings Settings) error {
 	if err != nil {
 		return err
 	}
+	if err := mgr.Add(&stateCollector{objects: mgr.GetClient(), sessions: sessions}); err != nil {
+		return err
+	}
 	settings.Policy.Namespaced = len(settings.Namespaces) > 0
 	err = (&TenantReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Sessions: sessions, Policy: settings.Policy, Namespaces: settings.Namespaces,

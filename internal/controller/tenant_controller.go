@@ -267,6 +267,7 @@ func (r *TenantReconciler) forget(ctx context.Context, key types.NamespacedName)
 	r.Sessions.SetTried(tenant.Key(key), "")
 	r.mu.Lock()
 	delete(r.known, key)
+	stopCounting(key)
 	r.mu.Unlock()
 	r.wakeGrants(ctx, key)
 	if was := r.Sessions.ForgetOperator(tenant.Key(key)); was.ClientID != "" {

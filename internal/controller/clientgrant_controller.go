@@ -75,6 +75,8 @@ type pass struct {
 	gone bool
 	// leaving are the grants that the pass leaves in the tenant.
 	leaving []leaving
+	// attempt marks the next write to the tenant, in the audit log and in the tenant's own.
+	attempt string
 }
 
 // +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=clientgrants,verbs=get;list;watch;patch

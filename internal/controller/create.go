@@ -42,7 +42,7 @@ func (p *pass) create(ctx context.Context) error {
 		return err
 	}
 	why := p.cause()
-	p.audit("Creating a grant", why, p.identity, "", grant.Difference{Added: body.Scope})
+	p.auditWrite("Creating a grant", why, p.identity, "", grant.Difference{Added: body.Scope})
 	p.memory.requested(p.identity, false, recordedBy(p.obj))
 	held, err := p.session.Create(p.correlated(ctx), tenant.Key(p.key), p.identity, body)
 	if !unanswered && !auth0.Unanswered(err) && !errors.Is(err, tenant.ErrOtherGrant) {

@@ -94,7 +94,7 @@ func (p *pass) transfer(ctx context.Context, record *v1alpha1.OwnershipRecord, i
 	if id != "" {
 		next.Status.Sent = ""
 	}
-	p.audit("Handing a grant over to "+next.Namespace+"/"+next.Name, causeHandOver, identity, id, grant.Difference{})
+	p.audit("Handing a grant over", causeHandOver, identity, id, grant.Difference{}, "successor", next.Namespace+"/"+next.Name)
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := p.Status().Patch(ctx, next, patch); err != nil {
 		if client.IgnoreNotFound(err) == nil {

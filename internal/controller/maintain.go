@@ -240,7 +240,7 @@ func (p *pass) patch(ctx context.Context, held grant.Grant, change grant.Fields,
 		return held, err
 	}
 	difference := grant.Describe(change, held)
-	p.audit("Changing a grant", why, p.identity, held.ID, difference)
+	p.auditWrite("Changing a grant", why, p.identity, held.ID, difference)
 	changed, err := p.session.Change(p.correlated(ctx), tenant.Key(p.key), p.identity, held.ID, change)
 	if auth0.IsNotFound(err) {
 		return held, unavailable(err) // It vanished between looking and writing: look again.

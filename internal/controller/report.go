@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,33 +9,11 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
-	"github.com/clientgrants/clientgrant-operator/internal/auth0"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
 
 // maxNames bounds the names that a status or message lists.
 const maxNames = 20
-
-// cause says in the audit log who is behind a write.
-type cause string
-
-const (
-	causeSpec        cause = "spec"
-	causeDrift       cause = "drift"
-	causeAdoption    cause = "adoption"
-	causeReplacement cause = "replacement"
-	causeHandOver    cause = "hand-over"
-	causeViolation   cause = "violation"
-	causeDeletion    cause = "deletion"
-)
-
-// cause of a write to the wanted grant: drift where this generation was in place before.
-func (p *pass) cause() cause {
-	if p.memory.inPlace {
-		return causeDrift
-	}
-	return causeSpec
-}
 
 // report says, without writing anything, what enforcing would change.
 func (p *pass) report() error {
@@ -142,13 +119,6 @@ func names(list []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// audit logs a write to the tenant before it is made: the log is the record of who caused which access.
-func (p *pass) audit(message string, why cause, identity grant.Identity, id string, difference grant.Difference) {
-	p.log.Info(message, "audit", true, "cause", string(why), "tenant", identity.Tenant, "clientID", identity.ClientID,
-		"defaultFor", identity.DefaultFor, "audience", identity.Audience, "subjectType", identity.SubjectType, "grantID", id,
-		"scopesAdded", difference.Added, "scopesRemoved", difference.Removed, "fields", difference.Fields)
-}
-
 // event tells of a change that was made. It is a courtesy: events may be lost, and are refused in a namespace that is
 // being deleted.
 func (p *pass) event(reason, format string, args ...any) {
@@ -184,11 +154,6 @@ func (p *pass) tellLeft() {
 		}
 	}
 	p.leaving = nil
-}
-
-// correlated marks the calls of a context with the object and the attempt, for the tenant's log.
-func (p *pass) correlated(ctx context.Context) context.Context {
-	return auth0.WithCorrelationID(ctx, fmt.Sprintf("%s-%d", p.obj.UID, p.calls.Add(1)))
 }
 
 // asState says whether the error is a state, and which.

@@ -44,7 +44,7 @@ func (p *pass) revoke(ctx context.Context, record *v1alpha1.OwnershipRecord, sin
 	if err := p.countDeletion(ctx); err != nil {
 		return err
 	}
-	p.audit("Deleting a grant", why, identity, seen.Grant.ID, grant.Difference{Removed: seen.Grant.Scope})
+	p.auditWrite("Deleting a grant", why, identity, seen.Grant.ID, grant.Difference{Removed: seen.Grant.Scope})
 	if _, err := p.session.Delete(p.correlated(ctx), tenant.Key(p.key), identity, seen.Grant.ID); err != nil && !auth0.IsNotFound(err) {
 		return p.notRevoked(identity, seen.Grant, err)
 	}

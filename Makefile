@@ -23,6 +23,9 @@ TOOL := $(PLAIN) go tool -modfile=hack/tools/go.mod
 GOLANGCI_LINT_MODULE := $(CURDIR)/hack/tools/golangci/go.mod
 GOLANGCI_LINT := $(PLAIN) go tool -modfile=$(GOLANGCI_LINT_MODULE) golangci-lint
 
+# Building it takes minutes; PROMTOOL=promtool takes the one of your path.
+PROMTOOL ?= $(PLAIN) go tool -modfile=hack/tools/promtool/go.mod promtool
+
 # What the simulator writes down of every request and answer while the suites run.
 EXCHANGES := $(CURDIR)/bin/exchanges
 # One object of every state that the operator's objects went through meanwhile.
@@ -109,6 +112,11 @@ contract: openapi $(EXCHANGES)/.complete ## Check what the suites sent and got a
 .PHONY: conformance
 conformance: $(EXCHANGES)/.complete ## Have kstatus and Argo CD's Lua judge the suites' objects, and Auth0's Go SDK the simulator.
 	cd test/conformance && STATUS_LOG_DIR=$(STATES) $(PLAIN) go test -count=1 ./...
+
+.PHONY: test-alerts
+test-alerts: ## Check the alerts and run their unit tests.
+	$(PROMTOOL) check rules config/prometheus/rules.yaml
+	$(PROMTOOL) test rules test/alerts/alerts_test.yaml
 
 .PHONY: verify
 verify: ## Fail if generated files or a module are not up to date, or a kustomization does not build.

@@ -11,7 +11,6 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/clientgrants/clientgrant-operator/internal/controller"
 )
@@ -50,6 +49,9 @@ func newManager(o *options) (ctrl.Manager, error) {
 		settings.LeaderElectionResourceLockInterface = lease
 		guard = lease.Guard
 	}
+	if err := registerBuildInfo(); err != nil {
+		return nil, err
+	}
 	mgr, err := ctrl.NewManager(config, settings)
 	if err != nil {
 		return nil, err
@@ -87,7 +89,7 @@ func restConfig(o *options) (*rest.Config, error) {
 func managerOptions(o *options) ctrl.Options {
 	return ctrl.Options{
 		Scheme:                 controller.NewScheme(),
-		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
+		Metrics:                metricsOptions(o),
 		HealthProbeBindAddress: o.probeAddress,
 		LeaderElection:         o.leaderElect,
 		LeaseDuration:          new(leaseDuration),

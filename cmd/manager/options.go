@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +35,8 @@ type options struct {
 	readOnly         bool
 	leaderElect      bool
 	metricsAddress   string
+	metricsSecure    bool
+	metricsCertDir   string
 	probeAddress     string
 	logLevel         slog.Level
 	workers          int
@@ -54,7 +58,11 @@ func parse(args []string) (*options, error) {
 		"comma-separated `domains` that credentials are sent to; \"*.\" at the start stands for whole labels, a port is allowed only where it is named")
 	set.BoolVar(&o.readOnly, "read-only", false, "treat every Auth0Tenant as if its mode were Observe: nothing is written to any tenant")
 	set.BoolVar(&o.leaderElect, "leader-elect", false, "let only one of several replicas work, by a Lease in the operator's namespace")
-	set.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "`address` of the metrics, by plain HTTP; 0 turns them off")
+	set.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "`address` of the metrics, by plain HTTP unless --metrics-secure; 0 turns them off")
+	set.BoolVar(&o.metricsSecure, "metrics-secure", false,
+		"serve the metrics by TLS, only to those whose token the API server knows and whom it allows to get the path /metrics")
+	set.StringVar(&o.metricsCertDir, "metrics-cert-dir", "",
+		"`folder` with tls.crt and tls.key for --metrics-secure; default: a certificate that the process makes for itself")
 	set.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 turns them off")
 	set.StringVar(&logLevel, "log-level", "info", "lowest `level` that is logged: debug, info, warn or error")
 	set.IntVar(&o.workers, "workers", 16, "`number` of ClientGrants that are reconciled at once")
@@ -118,7 +126,25 @@ func (o *options) check() error {
 	if err := checkAddress("metrics-bind-address", o.metricsAddress); err != nil {
 		return err
 	}
-	return checkAddress("health-probe-bind-address", o.probeAddress)
+	if err := checkAddress("health-probe-bind-address", o.probeAddress); err != nil {
+		return err
+	}
+	return o.checkCertificate()
+}
+
+// checkCertificate refuses a certificate that cannot be used: without one that is there another one would be made.
+func (o *options) checkCertificate() error {
+	if o.metricsCertDir == "" {
+		return nil
+	}
+	if !o.metricsSecure {
+		return fmt.Errorf("--metrics-cert-dir %q: set --metrics-secure too, or leave it out", o.metricsCertDir)
+	}
+	certificate, key := filepath.Join(o.metricsCertDir, "tls.crt"), filepath.Join(o.metricsCertDir, "tls.key")
+	if _, err := tls.LoadX509KeyPair(certificate, key); err != nil {
+		return fmt.Errorf("--metrics-cert-dir %q: it must hold a certificate tls.crt and its key tls.key: %w", o.metricsCertDir, err)
+	}
+	return nil
 }
 
 func checkAddress(name, address string) error {
@@ -158,4 +184,5 @@ func (o *options) setLogger() {
 	logger := logr.FromSlogHandler(handler)
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
+	slog.SetDefault(slog.New(handler)) // It takes what the standard library's own logger says, too.
 }

@@ -23,6 +23,8 @@ var flags = map[string][]string{
 	"leader-elect":              {"perhaps"},
 	"log-level":                 {"loud"},
 	"metrics-bind-address":      {"8080", ":http-but-faster", "localhost"},
+	"metrics-cert-dir":          {"/does/not/exist"},
+	"metrics-secure":            {"perhaps"},
 	"namespace":                 {"Not_A_Namespace", "two.labels"},
 	"read-only":                 {"perhaps"},
 	"tenant-namespaces":         {"fine,Not_Fine"},
@@ -63,6 +65,9 @@ func TestWrongFlagIsRefusedAtOnce(t *testing.T) {
 	})
 	t.Run("no domain that credentials may be sent to", func(t *testing.T) {
 		checkRefused(NewWithT(t), []string{"--allowed-domains="}, "--allowed-domains")
+	})
+	t.Run("a certificate that cannot be used", func(t *testing.T) {
+		checkRefused(NewWithT(t), []string{"--metrics-secure", "--metrics-cert-dir=" + t.TempDir()}, "--metrics-cert-dir", "tls.crt")
 	})
 	t.Run("no namespace outside of a pod", func(t *testing.T) {
 		checkRefused(NewWithT(t), []string{"--namespace="}, "--namespace")

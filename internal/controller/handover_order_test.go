@@ -129,16 +129,24 @@ var _ = Describe("An owner that lets go of a grant", func() {
 		Expect(sent(remote, "")).To(BeEmpty())
 	})
 
-	It("is revoked with the one that asks for it where both are deleted", func() {
+	DescribeTable("is revoked with the one that asks for it where both are deleted", func(running bool) {
 		waits()
-		stop()
+		if !running {
+			stop()
+		}
 		remove(owner)
 		remove(next)
-		startOperator()
+		if !running {
+			startOperator()
+		}
 		awaitEnd(owner)
 		awaitEnd(next)
 		Expect(sent(remote, "")).To(Equal([]string{"DELETE /client-grants/" + held.ID}))
-	})
+		Expect(eventsOf(tenant)()).To(BeEmpty())
+	},
+		Entry("while the operator runs", true),
+		Entry("while it does not", false),
+	)
 
 	It("gives it away before it has the new one that its spec names", func() {
 		waits(scoped("write:users"))

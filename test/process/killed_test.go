@@ -108,6 +108,22 @@ var scenarios = []scenario{
 		then:  func(w *world) { w.holds(audience) },
 	},
 	{
+		name: "changing from all scopes to none",
+		given: func(w *world) {
+			w.allow(v1alpha1.RightAllScopes)
+			w.grant.Spec.Scopes, w.grant.Spec.AllowAllScopes = nil, new(true)
+			w.createReady()
+		},
+		when: func(w *world) {
+			w.edit(func(spec *v1alpha1.ClientGrantSpec) { spec.Scopes, spec.AllowAllScopes = []string{}, new(false) })
+		},
+		steps: []step{{name: "the PATCH", match: toGrants(http.MethodPatch), toTenant: true}},
+		then: func(w *world) {
+			w.holds(audience)
+			w.Expect(w.own()).To(ConsistOf(HaveField("AllowAllScopes", HaveValue(BeFalse()))))
+		},
+	},
+	{
 		name: "adopting",
 		given: func(w *world) {
 			w.grant.Spec.AdoptionPolicy = v1alpha1.AdoptionPolicyAdopt
@@ -200,6 +216,16 @@ func checkKilled(t *testing.T, scenario scenario, step step, answered bool, left
 	w.refreshed()
 	scenario.then(w)
 	w.checkForeign()
+}
+
+// allow gives the ClientGrants of the Auth0Tenant's namespace rights.
+func (w *world) allow(rights ...v1alpha1.Right) {
+	w.t.Helper()
+	w.tenant.Spec.AccessRules = []v1alpha1.AccessRule{{
+		Name: "own", Namespaces: v1alpha1.RuleNamespaces{From: v1alpha1.NamespacesFromSame}, Allow: rights,
+	}}
+	w.Expect(w.k8s.Update(ctx, w.tenant)).To(Succeed())
+	w.ready(w.tenant)
 }
 
 func (w *world) create() { w.Expect(w.k8s.Create(ctx, w.grant)).To(Succeed()) }

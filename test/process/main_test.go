@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -30,9 +31,10 @@ var (
 	ctx = context.Background()
 	// manager is the program.
 	manager string
-	// crashes and leaders are two clusters, so that tests that wait for a lease to run out do not keep the others. A
-	// cluster has one test at a time: every operator acts on everything that is in it.
+	// crashes and leaders are two clusters, so that tests that wait for a lease to run out do not keep the others.
 	crashes, leaders *harness.Cluster
+	// busy is held by the test that a cluster has: every operator acts on everything that is in it.
+	busy = map[*harness.Cluster]*sync.Mutex{}
 )
 
 func TestMain(m *testing.M) {
@@ -60,6 +62,7 @@ func run(m *testing.M) (code int, err error) {
 		if *cluster, err = harness.StartCluster(ctx, config); err != nil {
 			return 0, err
 		}
+		busy[*cluster] = &sync.Mutex{}
 		defer func() { err = errors.Join(err, (*cluster).Stop()) }()
 	}
 	go stopWhenInterrupted(folder)

@@ -24,6 +24,9 @@ type tenant struct {
 
 	mu     sync.Mutex
 	tokens []string
+	// there is what must hold after every request, and lapsed are the requests after which it did not.
+	there  func() bool
+	lapsed []string
 }
 
 func newTenant(t *testing.T) *tenant {
@@ -43,6 +46,7 @@ func newTenant(t *testing.T) *tenant {
 func (r *tenant) serve(w http.ResponseWriter, request *http.Request) {
 	if request.URL.Path != "/oauth/token" {
 		r.ServeHTTP(w, request)
+		r.look(request)
 		return
 	}
 	answer := httptest.NewRecorder()
@@ -56,6 +60,28 @@ func (r *tenant) serve(w http.ResponseWriter, request *http.Request) {
 		r.mu.Unlock()
 	}
 	relay(answer, w)
+}
+
+// watchOver has a look at the tenant after every request from now on: what is there must hold.
+func (r *tenant) watchOver(there func() bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.there = there
+}
+
+func (r *tenant) look(request *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.there != nil && !r.there() {
+		r.lapsed = append(r.lapsed, request.Method+" "+request.URL.Path)
+	}
+}
+
+// lapses are the requests after which what is watched over was not there.
+func (r *tenant) lapses() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.lapsed)
 }
 
 // issued are the tokens that the tenant gave out so far. Every process needs one before it can do anything else.

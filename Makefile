@@ -82,6 +82,15 @@ demo: build ## Show the operator at work: a real API server, a simulated Auth0 t
 dev: build ## Like demo, but keep everything running to try things out, until you press Ctrl-C.
 	assets=$$(hack/control-plane.sh) && KUBEBUILDER_ASSETS="$$assets" $(PLAIN) go run ./hack/demo -keep
 
+# What make bench runs: one row, by its name, or all; and how many objects, as a share of the full number.
+BENCH ?=
+SCALE ?= 1
+
+.PHONY: bench
+bench: build ## Measure what the operator costs; fails where a bound is missed: BENCH=ROW for one row, SCALE=0.1 for fewer objects.
+	assets=$$(hack/control-plane.sh) && KUBEBUILDER_ASSETS="$$assets" $(PLAIN) go run ./test/bench \
+		-row "$(BENCH)" -scale $(SCALE) -json bin/bench.json -log bin/bench.log
+
 ##@ Checks
 
 .PHONY: test
@@ -174,4 +183,4 @@ docker-buildx: ## Build and push the image for several platforms: IMG=IMAGE PLAT
 
 .PHONY: clean
 clean: ## Remove what was built, but the control plane, which takes minutes to build.
-	rm -rf bin/manager bin/contract bin/exchanges bin/states dist
+	rm -rf bin/manager bin/contract bin/exchanges bin/states bin/bench.json bin/bench.log dist

@@ -86,7 +86,7 @@ The simulated tenant: domain %[5]s, certificate %[6]s. Look into it, and change 
     curl --cacert %[6]s -X DELETE https://%[5]s/_sim/grants/ID
 
 The operator's log: %[7]s
-`, s.file("kubeconfig"), harness.Namespace, t.grant.Name, t.tenant.Name, s.remote.domain, s.remote.caFile, s.log.Name())
+`, s.file("kubeconfig"), harness.Namespace, t.grant.Name, t.tenant.Name, s.remote.Domain, s.remote.CAFile, s.log.Name())
 	select {
 	case <-ctx.Done():
 		return nil

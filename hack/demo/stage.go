@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -97,40 +96,16 @@ func (s *stage) startCluster(ctx context.Context) (err error) {
 }
 
 func (s *stage) buildSimulator(ctx context.Context) error {
-	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", s.file("auth0sim"), "./test/auth0sim") //nolint:gosec // a folder of our own
-	if output, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the simulator: %w\n%s", err, output)
-	}
-	return nil
+	return harness.BuildSimulator(ctx, s.file("auth0sim"))
 }
 
-// startSimulator starts the tenant and waits for the lines that say how to reach it.
-func (s *stage) startSimulator(ctx context.Context) (err error) {
-	s.simulator, err = harness.Start(s.file("auth0sim"), []string{"-ca-file=" + s.file("ca.pem")}, nil)
+func (s *stage) startSimulator(ctx context.Context) error {
+	simulator, err := harness.StartSimulator(ctx, s.file("auth0sim"), s.file("ca.pem"))
 	if err != nil {
 		return err
 	}
-	var told map[string]string
-	err = s.until(ctx, func(context.Context) (bool, error) {
-		told = values(s.simulator.Output())
-		return told["client_secret"] != "" && strings.HasSuffix(s.simulator.Output(), "\n"), nil
-	})
-	if err != nil {
-		return fmt.Errorf("the simulator does not say how to reach it: %w\n%s", err, s.simulator.Output())
-	}
-	s.remote, err = newRemote(told)
-	return err
-}
-
-// values reads lines of the form name=value.
-func values(text string) map[string]string {
-	found := map[string]string{}
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
-			found[name] = value
-		}
-	}
-	return found
+	s.simulator, s.remote = simulator.Program, &remote{simulator}
+	return nil
 }
 
 // startOperator starts the operator with the token of its service account, as a pod has it.
@@ -147,9 +122,9 @@ func (s *stage) startOperator(ctx context.Context) error {
 		return err
 	}
 	s.operator, err = harness.Start(s.manager, []string{
-		"--kubeconfig=" + kubeconfig, "--namespace=" + harness.Namespace, "--allowed-domains=" + s.remote.domain,
+		"--kubeconfig=" + kubeconfig, "--namespace=" + harness.Namespace, "--allowed-domains=" + s.remote.Domain,
 		"--metrics-bind-address=0", "--health-probe-bind-address=0",
-	}, []string{"SSL_CERT_FILE=" + s.remote.caFile}, s.log)
+	}, []string{"SSL_CERT_FILE=" + s.remote.CAFile}, s.log)
 	return err
 }
 

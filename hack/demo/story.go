@@ -64,7 +64,7 @@ func (s *stage) tell(ctx context.Context) error {
 // apply applies the samples, with the three values that a user fills in.
 func (t *story) apply(ctx context.Context) error {
 	objects, err := harness.Manifests(filepath.Join("config", "samples"),
-		"YOUR-TENANT.eu.auth0.com", t.remote.domain, "YOUR_CLIENT_ID", t.remote.clientID, "YOUR_CLIENT_SECRET", t.remote.clientSecret)
+		"YOUR-TENANT.eu.auth0.com", t.remote.Domain, "YOUR_CLIENT_ID", t.remote.ClientID, "YOUR_CLIENT_SECRET", t.remote.ClientSecret)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ const adminPrefix = "/_sim/"
 func (s *Server) adminMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_sim/state", s.adminState)
-	mux.HandleFunc("GET /_sim/log", func(w http.ResponseWriter, _ *http.Request) { sendJSON(w, http.StatusOK, s.Log()) })
+	mux.HandleFunc("GET /_sim/log", s.adminLog)
 	mux.HandleFunc("DELETE /_sim/log", adminCall(s.ClearLog))
 	mux.HandleFunc("POST /_sim/clients", adminAdd(s.AddClient))
 	mux.HandleFunc("POST /_sim/apis", adminAdd(s.AddAPI))
@@ -101,6 +101,17 @@ func (s *Server) adminState(w http.ResponseWriter, _ *http.Request) {
 		"domain": domain, "management_audience": audience, "clients": clients, "apis": apis,
 		"organizations": organizations, "grants": s.Grants(),
 	})
+}
+
+// adminLog shows the log, with bodies=false without the bodies.
+func (s *Server) adminLog(w http.ResponseWriter, r *http.Request) {
+	log := s.Log()
+	if r.URL.Query().Get("bodies") == "false" {
+		for i := range log {
+			log[i].RequestBody, log[i].ResponseBody = "", ""
+		}
+	}
+	sendJSON(w, http.StatusOK, log)
 }
 
 func (s *Server) adminEditGrant(w http.ResponseWriter, r *http.Request) {

@@ -61,6 +61,21 @@ func TestAdmin_SeedsAndShowsTheState(t *testing.T) {
 	n.admin(http.MethodPost, "unknown", "", http.StatusNotFound)
 }
 
+func TestAdmin_ShowsTheLogWithoutBodies(t *testing.T) {
+	n := newAdminTenant(t)
+	n.want(http.MethodPost, grantsAt, newGrant, http.StatusCreated)
+	if log := n.admin(http.MethodGet, "log", "", http.StatusOK); !strings.Contains(log, clientID) {
+		t.Errorf("the log lacks the body:\n%s", log)
+	}
+	log := n.admin(http.MethodGet, "log?bodies=false", "", http.StatusOK)
+	if strings.Contains(log, clientID) || !strings.Contains(log, `"method":"POST"`) {
+		t.Errorf("the log has bodies, or lacks the request:\n%s", log)
+	}
+	if log := n.admin(http.MethodGet, "log", "", http.StatusOK); !strings.Contains(log, clientID) {
+		t.Error("the bodies are forgotten")
+	}
+}
+
 func TestAdmin_ChangesTheBehaviour(t *testing.T) {
 	n := newAdminTenant(t)
 	n.admin(http.MethodPost, "faults",

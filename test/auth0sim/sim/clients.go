@@ -82,16 +82,10 @@ func (s *Server) registerClient(c *client) {
 		c.secret = randomText(64)
 	}
 	s.clients = append(s.clients, c)
+	s.clientByID[c.id] = c
 }
 
-func (s *Server) client(id string) *client {
-	for _, c := range s.clients {
-		if c.id == id {
-			return c
-		}
-	}
-	return nil
-}
+func (s *Server) client(id string) *client { return s.clientByID[id] }
 
 func (s *Server) listClients(q *request) response {
 	found := slices.DeleteFunc(slices.Clone(s.clients), func(c *client) bool { return !s.clientMatches(c, q.query) })
@@ -217,5 +211,6 @@ func (s *Server) deleteClient(q *request) response {
 
 func (s *Server) dropClient(id string) {
 	s.clients = slices.DeleteFunc(s.clients, func(c *client) bool { return c.id == id })
+	delete(s.clientByID, id)
 	s.grants.removeIf(func(g *storedGrant) bool { return g.ClientID == id })
 }

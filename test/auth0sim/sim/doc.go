@@ -16,7 +16,8 @@
 // With [Options].Admin, as in the program, these need no token. Bodies are JSON and read strictly.
 //
 //	GET    /_sim/state            what the tenant holds, without secrets
-//	GET    /_sim/log              every exchange since the start, see Exchange; DELETE forgets them
+//	GET    /_sim/log              every exchange since the start, see Exchange, with bodies=false without bodies;
+//	                              DELETE forgets them
 //	POST   /_sim/clients          add a client: the fields of Client
 //	POST   /_sim/apis             add an API: the fields of API
 //	POST   /_sim/organizations    add an organization: the fields of Organization

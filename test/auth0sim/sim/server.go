@@ -28,6 +28,7 @@ type Server struct {
 	management    string // client ID of Options
 	onRequest     func(*http.Request)
 	clients       []*client
+	clientByID    map[string]*client
 	apis          []*api
 	organizations []*organization
 	grants        grantStore
@@ -48,6 +49,7 @@ func New(options Options) *Server {
 		settings:   options.Settings,
 		domain:     strings.ToLower(options.Domain),
 		audience:   options.ManagementAudience,
+		clientByID: map[string]*client{},
 		grants:     newGrantStore(),
 		tokens:     map[string]*issuedToken{},
 		assertions: map[string]time.Time{},

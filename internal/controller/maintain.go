@@ -100,9 +100,10 @@ func (p *pass) readClass() tenant.Class {
 	return tenant.ClassChange
 }
 
-// writeClass is how urgent a write is that takes no access away.
+// writeClass is how urgent a write is that takes no access away. What Auth0 has refused goes behind what it may accept: many
+// objects that it refuses must not delay the others.
 func (p *pass) writeClass(why cause) tenant.Class {
-	if why == causeDrift {
+	if why == causeDrift || p.memory.refusal != nil {
 		return tenant.ClassResync
 	}
 	return tenant.ClassChange

@@ -110,8 +110,23 @@ func untouched(err error) bool {
 	if failed, ok := errors.AsType[*auth0.TransportError](err); ok {
 		return !failed.Sent
 	}
+	if call, ok := errors.AsType[*auth0.Error](err); ok && plainRefusal(call) {
+		return true
+	}
 	_, unissued := errors.AsType[*auth0.TokenError](err)
 	return unissued || auth0.IsRateLimited(err) || Refused(err)
+}
+
+// plainRefusal says that a call was refused for what it asks for, or for whom: an object that Auth0 refuses again and again
+// costs one call each time, and no look. A change or deletion of a grant that is not found has learned something.
+func plainRefusal(call *auth0.Error) bool {
+	switch call.Status {
+	case http.StatusBadRequest, http.StatusForbidden:
+		return true
+	case http.StatusNotFound:
+		return call.Method == http.MethodPost
+	}
+	return false
 }
 
 // codeInsufficientScope is the recorded errorCode of a call for which the token lacks a scope. Other 403 answers, such

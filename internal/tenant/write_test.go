@@ -138,8 +138,6 @@ func TestWrite_WhatMayHaveHadAnEffectIsLookedAtAgain(t *testing.T) {
 		"a server error":             {Status: http.StatusBadGateway},
 		"a server error afterwards":  {Status: http.StatusInternalServerError, After: true},
 		"a conflict":                 {Status: http.StatusConflict},
-		"a refusal":                  {Status: http.StatusBadRequest},
-		"an unknown client or grant": {Status: http.StatusNotFound},
 		"an answer that is not JSON": {Status: http.StatusCreated, Body: "<html>", Header: http.Header{"Content-Type": {"text/html"}}},
 	}
 	for name, fault := range faults {
@@ -164,6 +162,9 @@ func TestWrite_WhatSurelyHadNoEffectCostsNoLook(t *testing.T) {
 		"the rate limit":                       {Method: http.MethodPost, Route: "/client-grants", Status: http.StatusTooManyRequests},
 		"a token that is not accepted":         {Method: http.MethodPost, Route: "/client-grants", Status: http.StatusUnauthorized},
 		"a missing scope":                      {Method: http.MethodPost, Route: "/client-grants", Status: http.StatusForbidden, Body: `{"errorCode":"insufficient_scope"}`},
+		"a refusal":                            {Method: http.MethodPost, Route: "/client-grants", Status: http.StatusBadRequest},
+		"a limit of the plan":                  {Method: http.MethodPost, Route: "/client-grants", Status: http.StatusForbidden, Body: `{"errorCode":"too_many_entities"}`},
+		"an unknown client or API":             {Method: http.MethodPost, Route: "/client-grants", Status: http.StatusNotFound},
 		"no token because of the credentials":  {Route: "/oauth/token", Status: http.StatusUnauthorized},
 		"no token because of the rate limit":   {Route: "/oauth/token", Status: http.StatusTooManyRequests},
 		"no token because the endpoint is out": {Route: "/oauth/token", Status: http.StatusServiceUnavailable},
@@ -181,6 +182,20 @@ func TestWrite_WhatSurelyHadNoEffectCostsNoLook(t *testing.T) {
 			}
 			w.known(t, nil)
 		})
+	}
+}
+
+func TestWrite_AChangeOfAGrantThatIsNotFoundIsLookedAtAgain(t *testing.T) {
+	w := overTLS(t, aClient)
+	held := w.holds(app, "a")
+	w.observe(t, app, time.Time{})
+	w.DeleteGrant(held.ID)
+	if _, err := w.session.Change(t.Context(), key("app"), app, held.ID, fields("b")); !auth0.IsNotFound(err) {
+		t.Fatalf("error %v", err)
+	}
+	w.pending(t, app, time.Time{})
+	if seen := w.observe(t, app, time.Time{}); seen.Grant != nil {
+		t.Errorf("saw %+v", seen.Grant)
 	}
 }
 

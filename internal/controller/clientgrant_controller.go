@@ -4,9 +4,11 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -126,9 +128,28 @@ func (r *ClientGrantReconciler) reconcile(ctx context.Context, req ctrl.Request)
 	return p.finish(ctx, errReleased)
 }
 
+// patience is how long an object waits for its turn to call the tenant before its status tells: most waits are shorter, and
+// every state that is told is a write.
+const patience = 2 * time.Second
+
+// outcome is what the pass has to tell.
+func (p *pass) outcome(err error) *state {
+	if !errors.Is(err, tenant.ErrParked) {
+		p.memory.parked = time.Time{}
+		return stateOf(err)
+	}
+	if p.memory.parked.IsZero() {
+		p.memory.parked = time.Now()
+	}
+	if left := patience - time.Since(p.memory.parked); left > 0 {
+		return &state{silent: true, after: left}
+	}
+	return stateOf(err)
+}
+
 // finish tells the outcome of the pass.
 func (p *pass) finish(ctx context.Context, err error) (ctrl.Result, error) {
-	s := stateOf(err)
+	s := p.outcome(err)
 	gone := !p.obj.DeletionTimestamp.IsZero() && len(p.obj.Finalizers) == 0
 	if !s.silent && !gone {
 		conditions{&p.obj.Status.Conditions, p.obj.Generation}.set(p.told(s))

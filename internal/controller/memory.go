@@ -25,6 +25,8 @@ type memory struct {
 	requestedAt time.Time
 	// deletionSeen is when the deletion of the object was seen first.
 	deletionSeen time.Time
+	// parked is since when the object waits for its turn to call the tenant; zero where it does not.
+	parked time.Time
 	// requests are the last create requests of this process for the grants that the object records.
 	requests map[grant.Identity]createRequest
 	// made is the ID of the grant that the last create request was answered with, until a status tells it.

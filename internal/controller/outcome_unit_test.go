@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -244,6 +245,26 @@ func TestConditions_MessagesAreBounded(t *testing.T) {
 			case !utf8.ValidString(c.Message):
 				t.Fatalf("a character was cut in two")
 			}
+		}
+	})
+}
+
+func TestOutcome_AShortWaitForTheRateLimitIsNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := passOf()
+		first := p.outcome(tenant.ErrParked)
+		if !first.silent || first.after <= 0 || first.after > 5*time.Second {
+			t.Fatalf("at first it is told as %+v", tellOf(first))
+		}
+		time.Sleep(first.after)
+		if told := p.outcome(tenant.ErrParked); told.silent || told.reason != v1alpha1.ReasonRateLimited || told.after != 0 {
+			t.Errorf("a long wait is told as %+v", tellOf(told))
+		}
+		if told := p.outcome(nil); !told.ready {
+			t.Errorf("the end of it is told as %+v", tellOf(told))
+		}
+		if again := p.outcome(tenant.ErrParked); !again.silent {
+			t.Errorf("the next short wait is told as %+v", tellOf(again))
 		}
 	})
 }

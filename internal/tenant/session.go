@@ -44,6 +44,7 @@ type Session struct {
 	client  *auth0.Client
 	picture *picture
 	waiting map[Key]want
+	crowd   crowd
 	refresh refresh
 	failure failure
 	// suspect is set when the tenant refused the credentials, until they are proven again.
@@ -160,6 +161,8 @@ func (s *Session) Observe(key Key, identity grant.Identity, notBefore time.Time,
 	since := time.Now()
 	if w, ok := s.waiting[key]; ok && w.identity == identity {
 		since = w.since // Asking again costs no place.
+	} else if class != ClassRevocation {
+		s.crowd.join(since)
 	}
 	s.waiting[key] = want{identity: identity, notBefore: notBefore, since: since, class: class}
 	s.nudge()

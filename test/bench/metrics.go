@@ -115,7 +115,7 @@ func (b *bench) writes(ctx context.Context) (map[string]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := scrape(ctx, client, b.cluster.Config.Host+"/metrics", "apiserver_request_total{")
+	metrics, err := scrape(ctx, client, strings.TrimSuffix(b.cluster.Config.Host, "/")+"/metrics", "apiserver_request_total{")
 	if err != nil {
 		return nil, err
 	}

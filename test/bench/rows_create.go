@@ -16,6 +16,9 @@ func runCreate(ctx context.Context, b *bench, r *result) error {
 		return errors.New("the tenant is not empty any more")
 	}
 	n := b.sized(1000)
+	if _, err := b.tenant(ctx, b.main); err != nil {
+		return err
+	}
 	before, made, err := b.bare.createMany(ctx, b.main, n/10)
 	if err != nil {
 		return err
@@ -24,9 +27,6 @@ func runCreate(ctx context.Context, b *bench, r *result) error {
 		return err
 	}
 	if err := b.apply(ctx, b.main, teamA, b.fresh(n)); err != nil {
-		return err
-	}
-	if _, err := b.tenant(ctx, b.main); err != nil {
 		return err
 	}
 	span, err := b.begin(ctx, b.main)

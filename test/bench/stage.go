@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,7 +124,8 @@ func (b *bench) openSite(ctx context.Context, name string, seed int) (*site, err
 	if err != nil {
 		return nil, err
 	}
-	return &site{Simulator: simulator, name: name, perMinute: mostPerMinute, burst: mostBurst}, nil
+	api := map[string]any{"identifier": audience, "scopes": scopes()}
+	return &site{Simulator: simulator, name: name, perMinute: mostPerMinute, burst: mostBurst}, simulator.Call(ctx, http.MethodPost, "apis", api, nil)
 }
 
 // trust writes one file with the certificates of all tenants.

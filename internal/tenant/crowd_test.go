@@ -1,0 +1,75 @@
+package tenant_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+)
+
+// come has clients ask one after the other, as the objects do after a start.
+func (w *world) come(t *testing.T, apart time.Duration, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		w.pending(t, identity(name), time.Time{})
+		advance(apart)
+	}
+}
+
+func TestCrowd_IsServedByOneListing(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		names := clients(0, 50)
+		w.come(t, 20*time.Millisecond, names...)
+		advance(time.Second)
+		w.wantReads(t, listReads(5)...)
+		for _, name := range names {
+			if seen, err := w.session.Observe(key(name), identity(name), time.Time{}, tenant.ClassChange); err != nil || seen.Grant == nil {
+				t.Errorf("%s: saw %+v, error %v", name, seen, err)
+			}
+		}
+	}, pages(10), fill(50))
+}
+
+func TestCrowd_ThatDoesNotEndIsServedMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		first, began := clients(0, 1)[0], time.Now()
+		w.pending(t, identity(first), time.Time{})
+		for _, name := range clients(1, 400) {
+			if _, err := w.session.Observe(key(name), identity(name), time.Time{}, tenant.ClassChange); err != nil && !errors.Is(err, tenant.ErrPending) {
+				t.Fatal(err)
+			}
+			advance(50 * time.Millisecond)
+			if _, err := w.session.Observe(key(first), identity(first), time.Time{}, tenant.ClassChange); err == nil {
+				break
+			}
+		}
+		if got := time.Since(began); got > 6*time.Second {
+			t.Errorf("the first is served after %s", got)
+		}
+	}, pages(10), fill(400))
+}
+
+func TestCrowd_KeepsNobodyWaitingWhoIsAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.track(clients(0, 20)...)
+		w.refresh(t)
+		w.ClearLog()
+		w.pending(t, identity("app"), time.Time{})
+		advance(10 * time.Millisecond)
+		w.wantReads(t, "app")
+	}, pages(10), fill(20))
+}
+
+func TestCrowd_DoesNotDelayAProof(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.come(t, 0, clients(0, 10)...)
+		if _, err := w.session.Observe(key("app"), app, time.Time{}, tenant.ClassRevocation); !errors.Is(err, tenant.ErrPending) {
+			t.Fatal(err)
+		}
+		advance(10 * time.Millisecond)
+		if got := w.reads(); len(got) == 0 {
+			t.Error("nothing was read")
+		}
+	}, pages(10), fill(50))
+}

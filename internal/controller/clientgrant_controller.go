@@ -92,7 +92,9 @@ type pass struct {
 func (r *ClientGrantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	defer r.Sessions.EndPass(tenant.Key(req.NamespacedName))
 	result, err := r.reconcile(ctx, req)
-	result.Priority = new(priorityNow) // That of this pass is not the next one's.
+	if result.Priority == nil {
+		result.Priority = new(priorityNow) // That of this pass is not the next one's.
+	}
 	return result, err
 }
 
@@ -142,7 +144,7 @@ func (p *pass) outcome(err error) *state {
 		p.memory.parked = time.Now()
 	}
 	if left := patience - time.Since(p.memory.parked); left > 0 {
-		return &state{silent: true, after: left}
+		return &state{silent: true, after: left, later: true}
 	}
 	return stateOf(err)
 }
@@ -175,6 +177,9 @@ func (p *pass) finish(ctx context.Context, err error) (ctrl.Result, error) {
 	}
 	if s.retry {
 		return ctrl.Result{}, err
+	}
+	if s.later {
+		return ctrl.Result{RequeueAfter: s.after, Priority: new(priorityLater)}, nil
 	}
 	return ctrl.Result{RequeueAfter: s.after}, nil
 }
@@ -251,7 +256,7 @@ func (r *ClientGrantReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	running := ctrl.NewControllerManagedBy(mgr).
 		Named("clientgrant").
-		For(&v1alpha1.ClientGrant{}, builder.WithPredicates(clientGrantChanged, predicate.Funcs{DeleteFunc: r.deleted})).
+		For(&v1alpha1.ClientGrant{}, builder.WithPredicates(clientGrantChanged, predicate.Funcs{UpdateFunc: r.deleting, DeleteFunc: r.deleted})).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.usersOf)).
 		WatchesRawSource(r.Queue.source()).
 		WithOptions(queueOptions(r.Workers))
@@ -277,6 +282,14 @@ func requestsFor(list *v1alpha1.ClientGrantList) []reconcile.Request {
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 	}
 	return requests
+}
+
+// deleting has a deletion looked at before what others have changed.
+func (r *ClientGrantReconciler) deleting(e event.UpdateEvent) bool {
+	if e.ObjectOld.GetDeletionTimestamp().IsZero() && !e.ObjectNew.GetDeletionTimestamp().IsZero() {
+		r.Queue.AddDeletion(client.ObjectKeyFromObject(e.ObjectNew))
+	}
+	return true
 }
 
 // deleted keeps what went too early; every deletion is looked at.

@@ -40,6 +40,8 @@ type state struct {
 	working bool
 	// after is when to look again, where no event tells.
 	after time.Duration
+	// later says that looking again is not urgent.
+	later bool
 	// retry lets the queue's back-off say when to look again.
 	retry bool
 	// silent states leave the status as it is.

@@ -29,10 +29,13 @@ type Queue struct {
 	queue priorityqueue.PriorityQueue[reconcile.Request]
 }
 
-// The order of the queue: whoever may call the tenant now, then what somebody changed or waits for, then the rest.
+// The order of the queue: whoever may call the tenant now, then what is deleted, then what somebody changed or waits for, then
+// the rest.
 const (
-	priorityTurn = 100
-	priorityNow  = 0
+	priorityTurn     = 100
+	priorityDeletion = 50
+	priorityNow      = 0
+	priorityLater    = handler.LowPriority
 )
 
 // Add puts the object into the queue. It never waits.
@@ -41,8 +44,11 @@ func (q *Queue) Add(key types.NamespacedName) { q.add(priorityNow, key) }
 // AddTurn is Add for an object whose turn it is to call its tenant: others wait until it has done so.
 func (q *Queue) AddTurn(key types.NamespacedName) { q.add(priorityTurn, key) }
 
+// AddDeletion is Add for an object whose deletion was asked for.
+func (q *Queue) AddDeletion(key types.NamespacedName) { q.add(priorityDeletion, key) }
+
 // AddLater is Add for what nobody has changed, such as everything of an Auth0Tenant.
-func (q *Queue) AddLater(keys ...types.NamespacedName) { q.add(handler.LowPriority, keys...) }
+func (q *Queue) AddLater(keys ...types.NamespacedName) { q.add(priorityLater, keys...) }
 
 func (q *Queue) add(priority int, keys ...types.NamespacedName) {
 	q.mu.Lock()

@@ -103,6 +103,9 @@ func TestBudget_MakesDoWithWhatTheTenantsOtherUsersLeave(t *testing.T) {
 		elsewhere   time.Duration // between two calls of the others
 		want        float64       // calls a second
 	}{
+		"all of ten a second":                    {12, 10, perSecond(10, 10), time.Hour, 10},
+		"all of a production plan":               {52, 16, perSecond(16, 50), time.Hour, 16},
+		"all of 150 a minute":                    {12, 2.5, tenant.Limit{PerMinute: 150, Burst: 10}, time.Hour, 2.5},
 		"half of ten a second":                   {12, 10, perSecond(10, 10), 200 * time.Millisecond, 5},
 		"half of a production plan":              {50, 16, perSecond(16, 50), 125 * time.Millisecond, 8},
 		"half of the smallest plan":              {2, 2, perSecond(2, 2), time.Second, 1},

@@ -6,8 +6,8 @@ import "time"
 // last: what comes to be tracked in its middle it tells nothing about. So it waits until nobody new has asked for a
 // moment, but not for ever.
 const (
-	crowdQuiet    = 100 * time.Millisecond
-	crowdPatience = 5 * time.Second
+	crowdQuiet    = 250 * time.Millisecond
+	crowdPatience = 10 * time.Second
 )
 
 // crowd is when those began to ask who have not been served by a read yet. Who waits for the proof of a deletion is not

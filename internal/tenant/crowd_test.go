@@ -19,8 +19,8 @@ func (w *world) come(t *testing.T, apart time.Duration, names ...string) {
 
 func TestCrowd_IsServedByOneListing(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		names := clients(0, 50)
-		w.come(t, 20*time.Millisecond, names...)
+		names := clients(0, 40)
+		w.come(t, 200*time.Millisecond, names...)
 		advance(time.Second)
 		w.wantReads(t, listReads(5)...)
 		for _, name := range names {
@@ -35,7 +35,7 @@ func TestCrowd_ThatDoesNotEndIsServedMeanwhile(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		first, began := clients(0, 1)[0], time.Now()
 		w.pending(t, identity(first), time.Time{})
-		for _, name := range clients(1, 400) {
+		for _, name := range clients(1, 800) {
 			if _, err := w.session.Observe(key(name), identity(name), time.Time{}, tenant.ClassChange); err != nil && !errors.Is(err, tenant.ErrPending) {
 				t.Fatal(err)
 			}
@@ -44,10 +44,10 @@ func TestCrowd_ThatDoesNotEndIsServedMeanwhile(t *testing.T) {
 				break
 			}
 		}
-		if got := time.Since(began); got > 6*time.Second {
+		if got := time.Since(began); got > 11*time.Second {
 			t.Errorf("the first is served after %s", got)
 		}
-	}, pages(10), fill(400))
+	}, pages(10), fill(800))
 }
 
 func TestCrowd_KeepsNobodyWaitingWhoIsAlone(t *testing.T) {

@@ -107,7 +107,7 @@ func TestFailure_ByARateLimitStopsTheWholeHost(t *testing.T) {
 				sibling := w.sibling(t)
 				start := time.Now() // A bubble's clock starts with the year 2000, at 946684800.
 				w.pending(t, app, time.Time{})
-				advance(150 * time.Millisecond)
+				advance(300 * time.Millisecond)
 				if _, err := w.session.Observe(key("app"), app, time.Time{}, tenant.ClassChange); !auth0.IsRateLimited(err) {
 					t.Errorf("error %v", err)
 				}

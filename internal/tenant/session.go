@@ -159,13 +159,16 @@ func (s *Session) Observe(key Key, identity grant.Identity, notBefore time.Time,
 		return seen, nil
 	}
 	since := time.Now()
+	growing := s.grows(since) > 0 && class != ClassRevocation // Then the session looks again when the crowd is complete.
 	if w, ok := s.waiting[key]; ok && w.identity == identity {
 		since = w.since // Asking again costs no place.
 	} else if class != ClassRevocation {
 		s.crowd.join(since)
 	}
 	s.waiting[key] = want{identity: identity, notBefore: notBefore, since: since, class: class}
-	s.nudge()
+	if !growing {
+		s.nudge()
+	}
 	if s.failure.err != nil {
 		return Observation{}, s.failure.err
 	}

@@ -121,6 +121,10 @@ func (b *bench) writes(ctx context.Context) (map[string]int, error) {
 	}
 	written := map[string]int{}
 	for _, m := range metrics {
+		if m.labels["code"] == "409" && m.labels["verb"] == http.MethodPatch {
+			written["refused as stale"] += int(m.value)
+			continue
+		}
 		patches := m.labels["verb"] == http.MethodPatch && m.labels["group"] == "auth0.clientgrants.dev"
 		switch kind := m.labels["resource"] + "/" + m.labels["subresource"]; {
 		case patches && kind == "clientgrants/status":

@@ -169,7 +169,7 @@ type operator struct {
 
 // startOperator starts the operator as a pod has it: with the token of its service account, electing a leader.
 func (b *bench) startOperator(ctx context.Context) error {
-	config, err := b.cluster.OperatorConfig(ctx)
+	config, err := b.cluster.OperatorConfig(ctx, harness.Account)
 	if err != nil {
 		return err
 	}

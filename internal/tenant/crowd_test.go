@@ -31,6 +31,20 @@ func TestCrowd_IsServedByOneListing(t *testing.T) {
 	}, pages(10), fill(50))
 }
 
+func TestCrowd_IsServedByARefreshThatIsDue(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		names := clients(0, 40)
+		w.pending(t, identity(names[0]), time.Time{})
+		completed := w.session.Refresh()
+		w.come(t, 200*time.Millisecond, names[1:]...)
+		advance(time.Second)
+		w.wantReads(t, listReads(5)...)
+		if got := w.session.Health().Completed; got < completed {
+			t.Errorf("%d refreshes came to their end, want %d", got, completed)
+		}
+	}, pages(10), fill(50))
+}
+
 func TestCrowd_ThatDoesNotEndIsServedMeanwhile(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		first, began := clients(0, 1)[0], time.Now()

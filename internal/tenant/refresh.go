@@ -179,11 +179,11 @@ func (s *Session) next(now time.Time) (next job, wait time.Duration) {
 		// What is being read serves nobody any more.
 		s.refresh.running, s.refresh.listing, s.refresh.lookups = false, nil, nil
 	}
-	s.startRefresh(now)
 	if growing := s.grows(now); waiting > 0 && growing > 0 && s.urgency(now) != ClassRevocation {
 		return job{}, growing
 	}
 	s.crowd = crowd{}
+	s.startRefresh(now)
 	switch r := &s.refresh; {
 	case waiting > 0 && !s.listingServes(waiting):
 		return job{read: func(ctx context.Context) { s.lookup(ctx, holder) }}, 0

@@ -53,7 +53,7 @@ func newDay(t *testing.T) *day {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.session = tenant.NewSession(tenant.Config{Name: "uid", Host: dayHost, Interval: 10 * time.Minute}, client, d.budget, d.wake, func() {})
+	d.session = tenant.NewSession(tenant.Config{Name: "uid", Host: dayHost, Interval: 10 * time.Minute}, client, d.budget, nil, d.wake, func() {})
 	t.Cleanup(d.session.Close)
 	return d
 }

@@ -22,6 +22,7 @@ type audited struct {
 	ClientID      string   `json:"clientID"`
 	Audience      string   `json:"audience"`
 	GrantID       string   `json:"grantID"`
+	Successor     string   `json:"successor"`
 	ScopesAdded   []string `json:"scopesAdded"`
 	ScopesRemoved []string `json:"scopesRemoved"`
 }

@@ -154,7 +154,7 @@ var _ = Describe("A ClientGrant that is renamed", func() {
 			Expect(sent(remote, "")).To(BeEmpty())
 			Eventually(eventsOf(renamed)).Should(ContainElement(v1alpha1.EventHandedOver))
 			Expect(auditOf(old)).To(ContainElement(And(HaveField("Cause", "hand-over"), HaveField("GrantID", held.ID),
-				HaveField("Message", ContainSubstring(renamed.Namespace+"/"+renamed.Name)))))
+				HaveField("Successor", renamed.Namespace+"/"+renamed.Name))))
 			Expect(eventsOf(tenant)()).To(BeEmpty())
 		})
 

@@ -100,7 +100,7 @@ func stateOf(object *unstructured.Unstructured) (state, error) {
 	if s.reason, _ = found["Ready"]["reason"].(string); s.reason == "" {
 		return s, nil
 	}
-	known := false
+	var known bool
 	if s.outcome, known = outcomes[s.reason]; !known {
 		return s, fmt.Errorf("reason %q is not in the table", s.reason)
 	}

@@ -28,7 +28,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.manager, "manager", "bin/manager", "`program` of the operator, see make build")
-	flag.StringVar(&o.row, "row", "", "run this row alone; default: all")
+	flag.StringVar(&o.row, "row", "", "run these `rows` alone, separated by commas; default: all")
 	flag.Float64Var(&o.scale, "scale", 1, "how many objects, as a share of the full number")
 	flag.StringVar(&o.json, "json", "", "`file` for the results")
 	flag.StringVar(&o.log, "log", "", "`file` for the operator's log; default: none is kept")
@@ -65,8 +65,11 @@ func run(ctx context.Context, o options) (err error) {
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
+		if err := store(o.json, results); err != nil {
+			return err
+		}
 	}
-	return tell(o, results)
+	return tell(results)
 }
 
 // run runs one row.
@@ -80,18 +83,21 @@ func (b *bench) run(ctx context.Context, row row) *result {
 	return r
 }
 
-// tell prints the table, writes the file, and returns an error where a bound was missed.
-func tell(o options, results []*result) error {
-	fmt.Print(table(results))
-	if o.json != "" {
-		content, err := json.MarshalIndent(results, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(o.json, append(content, '\n'), 0o600); err != nil {
-			return err
-		}
+// store writes the results so far to a file, if one is wanted.
+func store(file string, results []*result) error {
+	if file == "" {
+		return nil
 	}
+	content, err := json.MarshalIndent(results, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(content, '\n'), 0o600)
+}
+
+// tell prints the table, and returns an error where a bound was missed.
+func tell(results []*result) error {
+	fmt.Print(table(results))
 	missed := 0
 	for _, r := range results {
 		if !r.held() {

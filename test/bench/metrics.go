@@ -67,8 +67,8 @@ func read(line string) metric {
 // sample is how the operator is at one moment.
 type sample struct {
 	rss, heap, cpu float64
-	// busy is how many objects wait in its queues or are in hand.
-	busy int
+	// queued is how many objects wait in its queues, busy how many wait or are in hand.
+	queued, busy int
 }
 
 const mebibyte = 1 << 20
@@ -88,7 +88,10 @@ func (o *operator) sample(ctx context.Context) (sample, error) {
 			s.heap = m.value / mebibyte
 		case "process_cpu_seconds_total":
 			s.cpu = m.value
-		case "workqueue_depth", "controller_runtime_active_workers":
+		case "workqueue_depth":
+			s.queued += int(m.value)
+			s.busy += int(m.value)
+		case "controller_runtime_active_workers":
 			s.busy += int(m.value)
 		}
 	}

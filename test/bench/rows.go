@@ -42,20 +42,23 @@ func rows() []row {
 	}
 }
 
-// choose returns the row with that name, or all.
-func choose(name string) ([]row, error) {
+// choose returns the rows with these names, separated by commas, or all.
+func choose(names string) ([]row, error) {
 	all := rows()
-	if name == "" {
+	if names == "" {
 		return all, nil
 	}
-	var names []string
+	var known []string
 	for _, r := range all {
-		if names = append(names, r.name); r.name == name {
-			return []row{r}, nil
+		known = append(known, r.name)
+	}
+	wanted := strings.Split(names, ",")
+	for _, name := range wanted {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("there is no row %q: choose from %s", name, strings.Join(known, ", "))
 		}
 	}
-	slices.Sort(names)
-	return nil, fmt.Errorf("there is no row %q: choose one of %s", name, strings.Join(names, ", "))
+	return slices.DeleteFunc(all, func(r row) bool { return !slices.Contains(wanted, r.name) }), nil
 }
 
 // pagesFor is how many calls a list of that many grants takes.

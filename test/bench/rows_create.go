@@ -86,7 +86,6 @@ func growTo(full int) row {
 			return err
 		}
 		r.is("POST", r.Calls[kindCreate], n-before)
-		r.atMost("reads", float64(r.reads()), float64(2*pagesFor(n)))
 		if full == 10000 && b.scale == 1 {
 			r.atMost("RSS MiB", r.RSS, 220)
 		}

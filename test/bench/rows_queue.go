@@ -33,8 +33,9 @@ func (b *bench) queue(ctx context.Context) error {
 		return err
 	}
 	return until(ctx, longEnough, func() (bool, error) {
+		all, _ := b.board.count(crowd)
 		now, err := b.operator.sample(ctx)
-		return now.busy <= 1, err
+		return all == b.expected[crowd] && now.queued < 20, err
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -26,14 +27,15 @@ type call struct {
 
 func (c call) String() string { return fmt.Sprintf("%s #%d", c.request, c.before+1) }
 
-// match is for a trap that this call springs.
-func (c call) match() func(*http.Request, string) bool {
+// match is for a trap that this call springs, and tells when that begins.
+func (c call) match(reached *atomic.Bool) func(*http.Request, string) bool {
 	before := c.before
 	return func(r *http.Request, _ string) bool {
 		if requested(r) != c.request {
 			return false
 		}
 		before--
+		reached.Store(before < 0)
 		return before < 0
 	}
 }
@@ -188,20 +190,17 @@ func checkKilledAt(t *testing.T, takeover takeover, call call, answered bool) {
 	if call.toTenant {
 		place = w.remote.gate
 	}
-	kill := &trap{match: call.match(), answered: answered, spring: victim.Kill}
+	var reached atomic.Bool
+	kill := &trap{match: call.match(&reached), answered: answered, spring: victim.Kill}
 	place.arm(kill)
 	takeover.when(w)
-	reached := func() bool {
-		select {
-		case <-kill.hit:
-			return true
-		default:
-			return false
-		}
+	w.Eventually(func() bool { return reached.Load() || takeover.done(w) }).Should(BeTrue())
+	if reached.Load() {
+		w.Eventually(kill.hit).Should(BeClosed())
+	} else {
+		w.Expect(call.before).NotTo(BeZero(), "the operator never came to the kill point")
+		victim.Kill()
 	}
-	w.Eventually(func() bool { return reached() || takeover.done(w) }).Should(BeTrue())
-	w.Expect(reached() || call.before > 0).To(BeTrue(), "the operator never came to the kill point")
-	victim.Kill()
 
 	w.start()
 	w.refreshed()

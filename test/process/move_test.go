@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +22,8 @@ import (
 const (
 	fleet = 200
 	lost  = 5
+	// fleetPatience is how long all of them may take on a busy machine.
+	fleetPatience = 5 * time.Minute
 )
 
 // TestMoveToAnotherCluster moves a tenant from one cluster to another as the documentation says, and then goes back to a
@@ -132,7 +135,7 @@ func (w *world) states(wanted map[string]int) {
 			count[conditionOf(obj.Status.Conditions, obj.Generation)]++
 		}
 		return count
-	}).Should(Equal(wanted))
+	}).WithTimeout(fleetPatience).Should(Equal(wanted))
 }
 
 // deleteAll deletes what is in the namespace, what the operator needs first.
@@ -141,7 +144,7 @@ func (w *world) deleteAll() {
 	w.Expect(w.k8s.Delete(ctx, w.secret)).To(Succeed())
 	w.Expect(w.k8s.Delete(ctx, w.tenant)).To(Succeed())
 	w.Expect(w.k8s.DeleteAllOf(ctx, &v1alpha1.ClientGrant{}, client.InNamespace(harness.Namespace))).To(Succeed())
-	w.Eventually(w.stored).Should(BeEmpty())
+	w.Eventually(w.stored).WithTimeout(fleetPatience).Should(BeEmpty())
 	w.Eventually(func() error { return w.k8s.Get(ctx, client.ObjectKeyFromObject(w.tenant), w.tenant) }).ShouldNot(Succeed())
 	w.Expect(w.k8s.Get(ctx, client.ObjectKeyFromObject(w.secret), &corev1.Secret{})).NotTo(Succeed())
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Fails if what is generated from the sources is not what stands in the tree, if a go.mod is not tidy, or if a
-# kustomization does not build. Compares copies and asks git nothing, so that it works in a dirty tree and without one.
+# Fails if what is generated from the sources is not what stands in the tree, if a go.mod is not tidy, if a kustomization
+# does not build, or if the chart installs something else. Compares copies and asks git nothing, so that it works in a dirty
+# tree and without one.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,12 +15,15 @@ fail() {
 before=$(mktemp -d)
 trap 'rm -rf "$before"' EXIT
 
-generated=(api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml docs/reference.md)
+generated=(
+  api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml config/monitoring/prometheus_rule.yaml
+  charts/clientgrant-operator/files charts/clientgrant-operator/README.md docs/reference.md
+)
 for path in "${generated[@]}"; do
   mkdir -p "$before/$(dirname "$path")"
   if [ -e "$path" ]; then cp -R "$path" "$before/$path"; fi
 done
-"${MAKE:-make}" --no-print-directory generate manifests docs
+"${MAKE:-make}" --no-print-directory generate chart docs
 for path in "${generated[@]}"; do
   diff -ruN "$before/$path" "$path" || fail "$path was out of date; it is now regenerated: add it to your commit"
 done
@@ -33,5 +37,9 @@ while IFS= read -r kustomization; do
   echo "kustomize build $kustomization"
   go tool -modfile=hack/tools/go.mod kustomize build "$kustomization" >/dev/null || fail "$kustomization does not build"
 done < <(find config -name kustomization.yaml -exec dirname {} \; | sort)
+
+echo "comparing the chart with the kustomizations"
+go test -C test/chart -count=1 -run TestChartInstallsWhatTheKustomizationsInstall . ||
+  fail "the chart and a kustomization install different things"
 
 exit "$failed"

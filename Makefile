@@ -175,14 +175,17 @@ install: ## Install the CRDs in the cluster of your kubeconfig.
 	$(TOOL) kustomize build config/crd | $(KUBECTL) apply --server-side -f -
 
 .PHONY: uninstall
-uninstall: ## Remove the CRDs. Refuses while there are objects: removing a CRD deletes them, which revokes their grants.
+uninstall: ## Remove the CRDs. Refuses while there are objects, with or without finalizers: removing a CRD deletes them all.
 	@objects=$$(for kind in clientgrants auth0tenants; do \
 		crd=$$($(KUBECTL) get crd $$kind.auth0.clientgrants.dev --ignore-not-found -o name) || exit 1; \
-		[ -z "$$crd" ] || $(KUBECTL) get $$kind.auth0.clientgrants.dev --all-namespaces -o name || exit 1; \
+		[ -z "$$crd" ] || $(KUBECTL) get $$kind.auth0.clientgrants.dev --all-namespaces --no-headers --ignore-not-found \
+			-o custom-columns=':kind,:metadata.namespace,:metadata.name,:metadata.finalizers' || exit 1; \
 	done) || exit 1; \
 	if [ -n "$$objects" ]; then \
-		echo "$$objects" >&2; \
-		echo "delete these first, while the operator runs: it revokes or releases their grants" >&2; \
+		printf '%s\n' "$$objects" \
+			"The CRDs stay: removing them would delete these objects, and revoke their grants or wait for finalizers." \
+			"Delete first the ClientGrants and then the Auth0Tenants, while the operator runs: it revokes the grants, or leaves" \
+			"them where deletionPolicy is Orphan, and removes the finalizers. If it is gone, install it again for that." >&2; \
 		exit 1; \
 	fi
 	$(TOOL) kustomize build config/crd | $(KUBECTL) delete --ignore-not-found -f -
@@ -209,6 +212,10 @@ image: ## Build the image without Docker, into the archive dist/image-ARCH.tar: 
 build-installer: ## Write dist/install.yaml, which installs CRDs and operator: IMG=IMAGE.
 	mkdir -p dist
 	$(TOOL) kustomize build config/default | sed 's|image: ghcr.io/clientgrants/clientgrant-operator.*|image: $(IMG)|' > dist/install.yaml
+
+.PHONY: package-chart
+package-chart: ## Package the chart into dist: VERSION=vX.Y.Z.
+	helm=$$($(HELM_TOOL)) && "$$helm" package $(CHART) --destination dist --version $(VERSION:v%=%) --app-version $(VERSION)
 
 .PHONY: docker-build
 docker-build: ## Build the image: IMG=IMAGE.

@@ -1,0 +1,59 @@
+package chart
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// TestMakeUninstallRefusesWhileThereAreObjects needs kubectl, as make uninstall does.
+func TestMakeUninstallRefusesWhileThereAreObjects(t *testing.T) {
+	config, k8s := cluster(t, &warnings{})
+	kubectl := "KUBECTL=kubectl --kubeconfig " + kubeconfigFile(t)
+	run := func(target string) (string, error) {
+		command := exec.CommandContext(t.Context(), "make", "--no-print-directory", target, kubectl)
+		command.Dir = root
+		output, err := command.CombinedOutput()
+		return string(output), err
+	}
+	if output, err := run("install"); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	waitForCRDs(t, config)
+	grant := sample(t, "ClientGrant")
+	grant.SetFinalizers([]string{"auth0.clientgrants.dev/client-grant"})
+	if err := k8s.Create(t.Context(), grant); err != nil {
+		t.Fatal(err)
+	}
+	output, err := run("uninstall")
+	if err == nil {
+		t.Error("make uninstall did not refuse")
+	}
+	for _, text := range []string{grant.GetName(), grant.GetFinalizers()[0], "Delete first the ClientGrants and then the Auth0Tenants, while the operator runs"} {
+		if !strings.Contains(output, text) {
+			t.Errorf("want %q in\n%s", text, output)
+		}
+	}
+	if err := k8s.Get(t.Context(), client.ObjectKeyFromObject(grant), grant); err != nil || grant.GetDeletionTimestamp() != nil {
+		t.Errorf("the ClientGrant did not stay as it was: %v", err)
+	}
+
+	grant.SetFinalizers(nil)
+	if err := k8s.Update(t.Context(), grant); err != nil {
+		t.Fatal(err)
+	}
+	if err := k8s.Delete(t.Context(), grant); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := run("uninstall"); err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+	if err := k8s.Get(t.Context(), client.ObjectKeyFromObject(grant), grant); err == nil {
+		t.Error("the CRDs are still there")
+	}
+	if output, err := run("uninstall"); err != nil {
+		t.Errorf("a second time: %v\n%s", err, output)
+	}
+}

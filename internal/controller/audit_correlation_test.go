@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -16,7 +17,7 @@ var _ = Describe("A line of the audit log", func() {
 		Eventually(gone(obj)).Should(BeTrue())
 		written := []string{}
 		for _, exchange := range remote.Log() {
-			if exchange.Route != routeToken && exchange.Method != "GET" {
+			if exchange.Route != routeToken && exchange.Method != http.MethodGet {
 				written = append(written, exchange.CorrelationID)
 			}
 		}

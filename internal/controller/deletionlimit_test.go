@@ -83,7 +83,7 @@ var _ = Describe("The limit of deletions", func() {
 		Eventually(conditionOf(tenant)).Should(Equal("True Available"))
 		for _, obj := range held {
 			lookAgain(obj)
-			Expect(conditionOf(obj)()).To(Equal("False DeletionHeld"))
+			Eventually(conditionOf(obj)).Should(Equal("False DeletionHeld"))
 		}
 		Consistently(deletions).Should(Equal(2))
 		Expect(counted()).To(BeEquivalentTo(2))

@@ -22,12 +22,12 @@ func (p *pass) frozen(ctx context.Context, refusal *state) error {
 	if err == nil {
 		return refusal
 	}
-	told, s := *refusal, stateOf(err)
-	told.retry, told.after, told.cause = s.retry, s.after, err
+	s := stateOf(err)
+	told := pacedBy(refusal, s)
 	if s.reason == v1alpha1.ReasonDeletionHeld {
 		told.message += " The grant is revoked once the Auth0Tenant's limit of deletions allows it."
 	}
-	return &told
+	return told
 }
 
 func (p *pass) settleFrozen(ctx context.Context) error {

@@ -104,6 +104,15 @@ func stateOf(err error) *state {
 	return &state{silent: true, retry: true, cause: err}
 }
 
+// pacedBy tells the one state, and looks again when the other one wants that, if it says.
+func pacedBy(told, pace *state) *state {
+	paced := *told
+	if pace.retry || pace.after > 0 {
+		paced.retry, paced.after, paced.cause = pace.retry, pace.after, pace
+	}
+	return &paced
+}
+
 // unobserved is the state of an object that waits for a look at the tenant which failed. The session looks again and
 // wakes it: no retry is needed.
 func unobserved(err error) *state {

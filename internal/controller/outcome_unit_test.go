@@ -268,3 +268,22 @@ func TestOutcome_AShortWaitForTheRateLimitIsNotTold(t *testing.T) {
 		}
 	})
 }
+
+func TestPacedBy_TellsOneStateAtThePaceOfAnother(t *testing.T) {
+	told := &state{reason: v1alpha1.ReasonRejected, message: "refused", stalled: true, after: time.Hour}
+	for name, row := range map[string]struct {
+		pace  *state
+		after time.Duration
+		retry bool
+	}{
+		"a hand-over that waits for the other one": {handingOver(), time.Second, false},
+		"knowledge that was old":                   {stateOf(errStale), replanAfter, false},
+		"an API server that does not answer":       {stateOf(errors.New("no answer")), 0, true},
+		"a look that wakes when it is done":        {stateOf(tenant.ErrPending), time.Hour, false},
+	} {
+		got := pacedBy(told, row.pace)
+		if got.reason != told.reason || got.message != told.message || !got.stalled || got.after != row.after || got.retry != row.retry {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}

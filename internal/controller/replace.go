@@ -57,15 +57,19 @@ func (p *pass) made(recorded grant.Identity) (bool, error) {
 }
 
 // giveReplaced hands the grant that is being replaced to a ClientGrant that asks for it, although its successor cannot
-// be had; that stays what is told.
+// be had. That stays what is told, but the hand-over goes on at its own pace.
 func (p *pass) giveReplaced(ctx context.Context, why error) error {
 	if replaced, open := identityOf(p.obj.Status.Replaces); !open || replaced == p.identity {
 		return why
 	}
-	if done, err := p.handOver(ctx, p.obj.Status.Replaces); err != nil || !done {
+	done, err := p.handOver(ctx, p.obj.Status.Replaces)
+	if err == nil && done {
+		err = p.drop(ctx, true)
+	}
+	if err == nil {
 		return why
 	}
-	return firstError(p.drop(ctx, true), func() error { return why })
+	return pacedBy(stateOf(why), stateOf(err))
 }
 
 // settleReplaced revokes the grant that was replaced, once its successor is there.

@@ -35,7 +35,7 @@ func TestBadValuesAreRefused(t *testing.T) {
 		{"serviceMonitor.interval=fast", `'/serviceMonitor/interval': 'fast' does not match pattern`},
 		{"extraArgs={workers=3}", `'/extraArgs/0': 'workers=3' does not match pattern`},
 		{"livenessProbe.httpGet.path=/", `'/livenessProbe': additional properties 'httpGet' not allowed`},
-		"fullnameOverride=" + strings.Repeat("a", 41):              `'/fullnameOverride'`,
+		{"fullnameOverride=" + strings.Repeat("a", 41), `'/fullnameOverride'`},
 		{"caBundle.key=a/b", `'/caBundle/key': 'a/b' does not match pattern`},
 		{"replicaCount=2,leaderElection.enabled=false", `replicaCount is 2 and leaderElection.enabled is false, so that every pod would write to the tenants: set leaderElection.enabled to true, or replicaCount to 1`},
 		{"strategy.type=RollingUpdate,leaderElection.enabled=false", `strategy.type is RollingUpdate and leaderElection.enabled is false`},

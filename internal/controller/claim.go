@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 
@@ -19,8 +18,7 @@ import (
 type claims struct {
 	mu     sync.Mutex
 	holder map[grant.Identity]types.NamespacedName
-	// asking are those who want an identity, with whether they could own it.
-	asking map[grant.Identity]map[types.NamespacedName]bool
+	asking map[grant.Identity]askers
 	byKey  map[types.NamespacedName]grant.Identity
 	// leaving are what those who ask for something else wait to give away.
 	leaving map[types.NamespacedName]grant.Identity
@@ -32,7 +30,7 @@ type claims struct {
 func newClaims() *claims {
 	return &claims{
 		holder: map[grant.Identity]types.NamespacedName{},
-		asking: map[grant.Identity]map[types.NamespacedName]bool{},
+		asking: map[grant.Identity]askers{},
 		byKey:  map[types.NamespacedName]grant.Identity{}, leaving: map[types.NamespacedName]grant.Identity{},
 		tenant: map[types.NamespacedName]types.NamespacedName{}, recorded: map[types.NamespacedName][]grant.Identity{},
 	}
@@ -47,7 +45,7 @@ func (c *claims) ask(key types.NamespacedName, identity grant.Identity, eligible
 		woken = c.drop(key, old)
 	}
 	c.byKey[key] = identity
-	if before, known := c.asking[identity][key]; !known || before != eligible {
+	if !c.asking[identity].has(key, eligible) {
 		woken = append(woken, c.besides(key, identity)...)
 	}
 	c.add(key, identity, eligible)
@@ -66,10 +64,7 @@ func (c *claims) leave(key types.NamespacedName, identity grant.Identity) {
 }
 
 func (c *claims) add(key types.NamespacedName, identity grant.Identity, eligible bool) {
-	if c.asking[identity] == nil {
-		c.asking[identity] = map[types.NamespacedName]bool{}
-	}
-	c.asking[identity][key] = eligible
+	c.asking[identity] = c.asking[identity].with(key, eligible)
 }
 
 // hold gives the identity to key, unless another one holds it, whose name is returned.
@@ -108,7 +103,7 @@ func (c *claims) pass(identity grant.Identity, key types.NamespacedName) {
 }
 
 func (c *claims) besides(key types.NamespacedName, identity grant.Identity) []types.NamespacedName {
-	return slices.DeleteFunc(slices.Collect(maps.Keys(c.asking[identity])), func(other types.NamespacedName) bool { return other == key })
+	return slices.DeleteFunc(c.asking[identity].keys(), func(other types.NamespacedName) bool { return other == key })
 }
 
 // refersTo notes the Auth0Tenant of a ClientGrant.
@@ -127,7 +122,7 @@ func (c *claims) release(key types.NamespacedName) []types.NamespacedName {
 	defer c.mu.Unlock()
 	var woken []types.NamespacedName
 	for _, identity := range c.recorded[key] {
-		woken = slices.AppendSeq(woken, maps.Keys(c.asking[identity]))
+		woken = append(woken, c.asking[identity].keys()...)
 	}
 	delete(c.recorded, key)
 	if _, ok := c.byKey[key]; !ok {
@@ -146,7 +141,7 @@ func (c *claims) rename(from, to types.NamespacedName) {
 			continue
 		}
 		delete(wanted, from)
-		delete(c.asking[identity], from)
+		c.asking[identity] = c.asking[identity].without(from)
 		wanted[to] = identity
 		c.add(to, identity, false)
 		if c.holder[identity] == from {
@@ -180,7 +175,7 @@ func (c *claims) stop(key types.NamespacedName) (woken []types.NamespacedName) {
 // losers returns who asks for an identity without holding it.
 func (c *claims) losers() (keys []types.NamespacedName) {
 	for identity, asking := range c.asking {
-		for key := range asking {
+		for _, key := range asking.keys() {
 			if c.holder[identity] != key {
 				keys = append(keys, key)
 			}
@@ -193,7 +188,7 @@ func (c *claims) losers() (keys []types.NamespacedName) {
 func (c *claims) waitingFor(identity grant.Identity) []types.NamespacedName {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Collect(maps.Keys(c.asking[identity]))
+	return c.asking[identity].keys()
 }
 
 // tenantOf returns the Auth0Tenant that a ClientGrant that is gone has referred to.
@@ -212,14 +207,11 @@ func (c *claims) drop(key types.NamespacedName, identity grant.Identity) (waitin
 	if c.holder[identity] == key {
 		delete(c.holder, identity)
 	}
-	delete(c.asking[identity], key)
-	for other := range c.asking[identity] {
-		waiting = append(waiting, other)
-	}
-	if len(waiting) == 0 {
+	left := c.asking[identity].without(key)
+	if c.asking[identity] = left; len(left) == 0 {
 		delete(c.asking, identity)
 	}
-	return waiting
+	return left.keys()
 }
 
 // claim makes sure that no other ClientGrant acts on the identity.

@@ -81,7 +81,7 @@ func (p *pass) unansweredBefore(body grant.New) (bool, error) {
 
 // lateAnswers is when an unanswered create request has had its time: what the server does later than that is beyond us.
 func (p *pass) lateAnswers(identity grant.Identity) time.Time {
-	request, sent := p.memory.requests[identity]
+	request, sent := p.memory.createRequest(identity)
 	switch {
 	case !sent:
 		return p.memories.start // It left before this process, whose connection is gone, or not at all.

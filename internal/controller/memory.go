@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -28,7 +27,7 @@ type memory struct {
 	// parked is since when the object waits for its turn to call the tenant; zero where it does not.
 	parked time.Time
 	// requests are the last create requests of this process for the grants that the object records.
-	requests map[grant.Identity]createRequest
+	requests []createRequest
 	// made is the ID of the grant that the last create request was answered with, until a status tells it.
 	made string
 	// refusedAt is the generation at which the owner of the tenant was told that the object is not permitted.
@@ -51,17 +50,26 @@ type memory struct {
 // createRequest is one that left: when, or when it was answered with none before it unanswered. A status may not tell of
 // the answer yet.
 type createRequest struct {
+	identity grant.Identity
 	at       time.Time
 	answered bool
 }
 
 // requested notes a create request; those for grants that are not recorded any more are forgotten.
 func (m *memory) requested(identity grant.Identity, answered bool, recorded []grant.Identity) {
-	maps.DeleteFunc(m.requests, func(known grant.Identity, _ createRequest) bool { return !slices.Contains(recorded, known) })
-	if m.requests == nil {
-		m.requests = map[grant.Identity]createRequest{}
+	m.requests = slices.DeleteFunc(m.requests, func(known createRequest) bool {
+		return known.identity == identity || !slices.Contains(recorded, known.identity)
+	})
+	m.requests = append(m.requests, createRequest{identity: identity, at: time.Now(), answered: answered})
+}
+
+// createRequest returns the last create request for a grant.
+func (m *memory) createRequest(identity grant.Identity) (request createRequest, sent bool) {
+	i := slices.IndexFunc(m.requests, func(known createRequest) bool { return known.identity == identity })
+	if i < 0 {
+		return createRequest{}, false
 	}
-	m.requests[identity] = createRequest{at: time.Now(), answered: answered}
+	return m.requests[i], true
 }
 
 // refusal holds a refused write back, until its time comes or what it depends on changes.

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"slices"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
@@ -23,11 +24,12 @@ type Observation struct {
 	Began time.Time
 }
 
-// picture is what is known of the tenant, for tracked identities only.
+// picture is what is known of the tenant, for tracked identities only. Most identities have one key, and the other way
+// round: a map of maps would take several times the memory.
 type picture struct {
-	tracked map[grant.Identity]map[Key]struct{}
-	byKey   map[Key]map[grant.Identity]struct{}
-	holders map[grant.Holder]map[grant.Identity]struct{}
+	tracked map[grant.Identity][]Key
+	byKey   map[Key][]grant.Identity
+	holders map[grant.Holder][]grant.Identity
 	seen    map[grant.Identity]Observation
 	// since is when the identity came to be tracked: pages of a list that were read before did not look for it.
 	since map[grant.Identity]time.Time
@@ -37,9 +39,9 @@ type picture struct {
 
 func newPicture() *picture {
 	return &picture{
-		tracked: map[grant.Identity]map[Key]struct{}{},
-		byKey:   map[Key]map[grant.Identity]struct{}{},
-		holders: map[grant.Holder]map[grant.Identity]struct{}{},
+		tracked: map[grant.Identity][]Key{},
+		byKey:   map[Key][]grant.Identity{},
+		holders: map[grant.Holder][]grant.Identity{},
 		seen:    map[grant.Identity]Observation{},
 		since:   map[grant.Identity]time.Time{},
 		floor:   map[grant.Identity]time.Time{},
@@ -48,61 +50,60 @@ func newPicture() *picture {
 
 // track makes the given identities, and no others, those that key is about.
 func (p *picture) track(key Key, identities ...grant.Identity) {
-	wanted := make(map[grant.Identity]struct{}, len(identities))
 	for _, identity := range identities {
-		wanted[identity] = struct{}{}
 		p.add(key, identity)
 	}
-	for identity := range p.byKey[key] {
-		if _, ok := wanted[identity]; !ok {
+	for _, identity := range slices.Clone(p.byKey[key]) {
+		if !slices.Contains(identities, identity) {
 			p.drop(key, identity)
 		}
 	}
 }
 
 func (p *picture) add(key Key, identity grant.Identity) {
-	if p.tracked[identity] == nil {
-		p.tracked[identity] = map[Key]struct{}{}
+	if len(p.tracked[identity]) == 0 {
 		p.since[identity] = time.Now()
-		holder := identity.Holder()
-		if p.holders[holder] == nil {
-			p.holders[holder] = map[grant.Identity]struct{}{}
-		}
-		p.holders[holder][identity] = struct{}{}
+		into(p.holders, identity.Holder(), identity)
 	}
-	p.tracked[identity][key] = struct{}{}
-	if p.byKey[key] == nil {
-		p.byKey[key] = map[grant.Identity]struct{}{}
-	}
-	p.byKey[key][identity] = struct{}{}
+	into(p.tracked, identity, key)
+	into(p.byKey, key, identity)
 }
 
 func (p *picture) drop(key Key, identity grant.Identity) {
-	delete(p.byKey[key], identity)
-	if len(p.byKey[key]) == 0 {
-		delete(p.byKey, key)
-	}
-	delete(p.tracked[identity], key)
+	outOf(p.byKey, key, identity)
+	outOf(p.tracked, identity, key)
 	if len(p.tracked[identity]) > 0 {
 		return
 	}
-	delete(p.tracked, identity)
 	delete(p.seen, identity)
 	delete(p.since, identity)
 	delete(p.floor, identity)
-	holder := identity.Holder()
-	delete(p.holders[holder], identity)
-	if len(p.holders[holder]) == 0 {
-		delete(p.holders, holder)
+	outOf(p.holders, identity.Holder(), identity)
+}
+
+// into adds a value to those of a key, once.
+func into[K, V comparable](sets map[K][]V, key K, value V) {
+	if values := sets[key]; !slices.Contains(values, value) {
+		sets[key] = append(values, value)
 	}
+}
+
+// outOf takes a value from those of a key.
+func outOf[K, V comparable](sets map[K][]V, key K, value V) {
+	left := slices.DeleteFunc(sets[key], func(v V) bool { return v == value })
+	if len(left) == 0 {
+		delete(sets, key)
+		return
+	}
+	sets[key] = left
 }
 
 // merge takes over what a complete look at the given identities found, and returns the keys to whom something changed.
 // A look that began before a write of the operator never undoes it.
-func (p *picture) merge(identities map[grant.Identity]struct{}, found map[grant.Identity]grant.Grant, began time.Time,
+func (p *picture) merge(identities []grant.Identity, found map[grant.Identity]grant.Grant, began time.Time,
 	changed map[Key]struct{},
 ) {
-	for identity := range identities {
+	for _, identity := range identities {
 		old, known := p.seen[identity]
 		if began.Before(p.floor[identity]) || known && began.Before(old.Began) {
 			continue
@@ -115,18 +116,18 @@ func (p *picture) merge(identities map[grant.Identity]struct{}, found map[grant.
 		if known && sameGrant(old.Grant, next.Grant) {
 			continue
 		}
-		for key := range p.tracked[identity] {
+		for _, key := range p.tracked[identity] {
 			changed[key] = struct{}{}
 		}
 	}
 }
 
 // trackedSince returns the identities that were tracked at the given time and ever since.
-func (p *picture) trackedSince(at time.Time) map[grant.Identity]struct{} {
-	identities := make(map[grant.Identity]struct{}, len(p.tracked))
+func (p *picture) trackedSince(at time.Time) []grant.Identity {
+	identities := make([]grant.Identity, 0, len(p.tracked))
 	for identity := range p.tracked {
 		if !p.since[identity].After(at) {
-			identities[identity] = struct{}{}
+			identities = append(identities, identity)
 		}
 	}
 	return identities

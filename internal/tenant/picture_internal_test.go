@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -96,7 +97,7 @@ func (m *modelled) look(t *rapid.T) {
 		if known && now.Began.Before(was.Began) || now.Began.Before(m.floor[identity]) {
 			t.Fatalf("%s: evidence of %s took the place of %s, with a write at %s", identity, now.Began, was.Began, m.floor[identity])
 		}
-		for key := range m.picture.tracked[identity] {
+		for _, key := range m.picture.tracked[identity] {
 			if _, woken := changed[key]; !woken && (!known || !sameGrant(was.Grant, now.Grant)) {
 				t.Fatalf("%s changed and %s was not told", identity, key)
 			}
@@ -128,7 +129,7 @@ func (m *modelled) check(t *rapid.T) {
 	holders := map[grant.Holder]int{}
 	for identity, keys := range m.picture.tracked {
 		holders[identity.Holder()]++
-		for key := range keys {
+		for _, key := range keys {
 			if !m.about[key][identity] {
 				t.Fatalf("%s is not about %s", key, identity)
 			}
@@ -136,7 +137,7 @@ func (m *modelled) check(t *rapid.T) {
 	}
 	for key, identities := range m.about {
 		for identity := range identities {
-			if _, ok := m.picture.tracked[identity][key]; !ok {
+			if !slices.Contains(m.picture.tracked[identity], key) {
 				t.Fatalf("%s is about %s, which is not known", key, identity)
 			}
 		}

@@ -45,7 +45,7 @@ func StartSimulator(ctx context.Context, path, caFile string, flags ...string) (
 		return nil, err
 	}
 	var told map[string]string
-	err = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
 		select {
 		case <-program.Done():
 			return false, errors.New("it has ended")

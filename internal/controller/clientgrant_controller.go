@@ -3,6 +3,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -169,7 +170,7 @@ func (p *pass) finish(ctx context.Context, err error) (ctrl.Result, error) {
 		p.event(v1alpha1.EventCreated, "%s", p.created)
 	}
 	if s.retry {
-		return ctrl.Result{}, err
+		return ctrl.Result{}, cmp.Or(s.cause, err)
 	}
 	if s.later {
 		return ctrl.Result{RequeueAfter: s.after, Priority: new(priorityLater)}, nil

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -108,7 +109,7 @@ func stateOf(err error) *state {
 func pacedBy(told, pace *state) *state {
 	paced := *told
 	if pace.retry || pace.after > 0 {
-		paced.retry, paced.after, paced.cause = pace.retry, pace.after, pace
+		paced.retry, paced.after, paced.cause = pace.retry, pace.after, cmp.Or[error](pace.cause, pace)
 	}
 	return &paced
 }

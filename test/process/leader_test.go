@@ -93,7 +93,7 @@ func checkStoppedLeader(t *testing.T) {
 	w.Eventually(leader.Output).Should(ContainSubstring(controller.ErrNotLeader.Error()))
 	w.Eventually(leader.Done()).Should(BeClosed())
 	w.Expect(leader.ExitCode()).To(Equal(1))
-	w.holds(audience)
+	w.Expect(w.own()).To(ConsistOf(HaveField("Scope", BeEmpty())))
 	w.Expect(w.remote.writes(http.MethodPatch, 0)).To(Equal(2))
 	w.Expect(standby.Done()).NotTo(BeClosed())
 }

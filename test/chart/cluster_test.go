@@ -25,6 +25,8 @@ var startControlPlane = sync.OnceValues(func() (*rest.Config, error) {
 	environment := &envtest.Environment{
 		CRDDirectoryPaths:     []string{"testdata/monitoring-crds.yaml"},
 		ErrorIfCRDPathMissing: true,
+		// The machine may be busy.
+		ControlPlaneStartTimeout: 2 * time.Minute,
 	}
 	config, err := environment.Start()
 	controlPlane = environment
@@ -123,7 +125,7 @@ func TestUninstallKeepsCRDsAndWhatTheyHold(t *testing.T) {
 		t.Errorf("the Deployment is still there: %v", err)
 	}
 	if err := k8s.Get(t.Context(), client.ObjectKeyFromObject(grant), grant); err != nil {
-		t.Errorf("the ClientGrant is gone with the release: %v", err)
+		t.Fatalf("the ClientGrant is gone with the release: %v", err)
 	}
 	run("install", release, chart)
 	run("uninstall", release)

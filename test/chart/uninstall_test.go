@@ -1,9 +1,11 @@
 package chart
 
 import (
+	"context"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -12,8 +14,12 @@ import (
 func TestMakeUninstallRefusesWhileThereAreObjects(t *testing.T) {
 	config, k8s := cluster(t, &warnings{})
 	kubectl := "KUBECTL=kubectl --kubeconfig " + kubeconfigFile(t)
+	// Removing a CRD waits for finalizers: without a limit a failure would be a test that hangs.
+	limited, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
 	run := func(target string) (string, error) {
-		command := exec.CommandContext(t.Context(), "make", "--no-print-directory", target, kubectl)
+		command := exec.CommandContext(limited, "make", "--no-print-directory", target, kubectl)
+		command.WaitDelay = 10 * time.Second
 		command.Dir = root
 		output, err := command.CombinedOutput()
 		return string(output), err

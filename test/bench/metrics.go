@@ -101,14 +101,23 @@ func (o *operator) sample(ctx context.Context) (sample, error) {
 // answers waits until the operator's metrics can be read.
 func (o *operator) answers(ctx context.Context) error {
 	return until(ctx, time.Minute, func() (bool, error) {
-		select {
-		case <-o.Done():
-			return false, errors.New("the operator has ended")
-		default:
+		if err := o.running(); err != nil {
+			return false, err
 		}
 		_, err := o.sample(ctx)
 		return err == nil, nil
 	})
+}
+
+// running fails where the operator has ended: a leader does that when it cannot renew its lease, as on a machine that is much
+// too busy.
+func (o *operator) running() error {
+	select {
+	case <-o.Done():
+		return errors.New("the operator has ended: its log says why")
+	default:
+		return nil
+	}
 }
 
 // writes are what the API server was asked to write by the operator, by what was written. The bench itself creates, updates

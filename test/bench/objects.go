@@ -132,7 +132,7 @@ func (b *bench) grow(ctx context.Context, to int) error {
 func (b *bench) allReady(ctx context.Context, namespace string) error {
 	err := until(ctx, longEnough, func() (bool, error) {
 		all, ready := b.board.count(namespace)
-		return all == b.expected[namespace] && ready == all, nil
+		return all == b.expected[namespace] && ready == all, b.operator.running()
 	})
 	if err != nil {
 		all, ready := b.board.count(namespace)

@@ -14,6 +14,7 @@ const adminPrefix = "/_sim/"
 func (s *Server) adminMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_sim/state", s.adminState)
+	mux.HandleFunc("GET /_sim/authority", adminAuthority)
 	mux.HandleFunc("GET /_sim/log", s.adminLog)
 	mux.HandleFunc("DELETE /_sim/log", adminCall(s.ClearLog))
 	mux.HandleFunc("POST /_sim/clients", adminAdd(s.AddClient))
@@ -101,6 +102,12 @@ func (s *Server) adminState(w http.ResponseWriter, _ *http.Request) {
 		"domain": domain, "management_audience": audience, "clients": clients, "apis": apis,
 		"organizations": organizations, "grants": s.Grants(),
 	})
+}
+
+// adminAuthority shows the certificate to trust, to those who cannot read the files of this process.
+func adminAuthority(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	_, _ = w.Write(AuthorityPEM()) // the client is gone: nothing to do about it
 }
 
 // adminLog shows the log, with bodies=false without the bodies.

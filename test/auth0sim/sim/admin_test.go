@@ -28,6 +28,13 @@ func TestAdmin_IsThereOnRequestOnly(t *testing.T) {
 	n.admin(http.MethodGet, "state", "", http.StatusNotFound)
 }
 
+func TestAdmin_ShowsTheCertificateToTrust(t *testing.T) {
+	n := newAdminTenant(t)
+	if got := n.admin(http.MethodGet, "authority", "", http.StatusOK); got != string(sim.AuthorityPEM()) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAdmin_SeedsAndShowsTheState(t *testing.T) {
 	n := newAdminTenant(t)
 	n.admin(http.MethodPost, "clients", `{"client_id":"c1","name":"One","client_secret":"canary"}`, http.StatusCreated)

@@ -16,6 +16,7 @@
 // With [Options].Admin, as in the program, these need no token. Bodies are JSON and read strictly.
 //
 //	GET    /_sim/state            what the tenant holds, without secrets
+//	GET    /_sim/authority        the certificate to trust, as PEM
 //	GET    /_sim/log              every exchange since the start, see Exchange, with bodies=false without bodies;
 //	                              DELETE forgets them
 //	POST   /_sim/clients          add a client: the fields of Client

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -185,7 +186,8 @@ func (r *TenantReconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tena
 	return nil, client.IgnoreNotFound(r.Patch(ctx, obj, patch))
 }
 
-// liveUsers is users of what the API server has.
+// liveUsers is users of what the API server has. One that does not know the kind has none: its CRD was deleted, which
+// ends only when the last ClientGrant is gone.
 func (r *TenantReconciler) liveUsers(ctx context.Context, key types.NamespacedName) (count int, first string, err error) {
 	namespaces := r.Namespaces
 	if len(namespaces) == 0 {
@@ -193,7 +195,7 @@ func (r *TenantReconciler) liveUsers(ctx context.Context, key types.NamespacedNa
 	}
 	for _, namespace := range namespaces {
 		list := &v1alpha1.ClientGrantList{}
-		if err := r.Live.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		if err := r.Live.List(ctx, list, client.InNamespace(namespace)); err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
 			return 0, "", err
 		}
 		if more, name := users(list, key); more > 0 {

@@ -39,7 +39,7 @@ EXCHANGES := $(CURDIR)/bin/exchanges
 # One object of every state that the operator's objects went through meanwhile.
 STATES := $(CURDIR)/bin/states
 SUITE_SOURCES = go.mod go.sum $(shell find api cmd hack internal test -name '*.go' -not -name 'zz_generated.*' \
-	-not -path 'test/conformance/*' -not -path 'test/contract/*' 2>/dev/null)
+	-not -path 'test/conformance/*' -not -path 'test/contract/*' -not -path 'test/e2e/*' 2>/dev/null)
 
 ##@ General
 
@@ -86,6 +86,7 @@ lint: ## Run the linters.
 	$(GOLANGCI_LINT) run
 	cd test/contract && $(GOLANGCI_LINT) run
 	cd test/chart && $(GOLANGCI_LINT) run
+	cd test/e2e && $(GOLANGCI_LINT) run
 	cd hack/image && $(GOLANGCI_LINT) run
 	$(PLAIN) go tool -modfile=hack/tools/actionlint/go.mod actionlint
 
@@ -155,6 +156,39 @@ test-chart: ## Render, lint, install and uninstall the chart with a real API ser
 	assets=$$(hack/control-plane.sh) && HELM=$$($(HELM_TOOL)) && \
 		KUBEBUILDER_ASSETS="$$assets" HELM="$$HELM" $(PLAIN) go test -C test/chart -count=1 .
 	cd hack/image && $(PLAIN) go test -count=1 .
+
+# A command that brings an image archive into the cluster, such as "kind load image-archive"; and the name of the archives' tag.
+E2E_LOAD ?=
+E2E_TAG ?= e2e
+# Which scenarios run, by a regular expression of their names; empty: all.
+E2E_FOCUS ?=
+E2E_IMG := ghcr.io/clientgrants/clientgrant-operator:$(E2E_TAG)
+# The programs of the tests that run in the cluster, and where they are built from.
+E2E_PROGRAMS := simulator kill
+E2E_FOLDER_simulator := test/auth0sim
+E2E_FOLDER_kill := test/e2e/kill
+
+.PHONY: test-e2e
+test-e2e: e2e-images ## Install, use and remove the operator in the cluster of KUBECONFIG: E2E_LOAD=COMMAND that loads an image archive.
+	HELM=$$($(HELM_TOOL)) && HELM="$$HELM" E2E_IMG=$(E2E_IMG) E2E_SIMULATOR_IMG=ghcr.io/clientgrants/e2e-simulator:$(E2E_TAG) \
+		E2E_KILL_IMG=ghcr.io/clientgrants/e2e-kill:$(E2E_TAG) $(PLAIN) go test -C test/e2e -count=1 -timeout 60m -v . -ginkgo.focus="$(E2E_FOCUS)"
+
+.PHONY: e2e-images
+e2e-images:
+	@if [ -z "$(E2E_LOAD)" ]; then \
+		echo 'name the command that loads an image archive into the cluster: make test-e2e E2E_LOAD="kind load image-archive"' >&2; exit 1; fi
+	$(MAKE) image IMG=$(E2E_IMG)
+	$(E2E_LOAD) dist/image-$(ARCH).tar
+	$(foreach program,$(E2E_PROGRAMS),$(call e2e-image,$(program)))
+
+# Builds and loads the image of a program of the tests.
+define e2e-image
+	GOOS=linux GOARCH=$(ARCH) $(PLAIN) go build -C $(E2E_FOLDER_$(1)) -ldflags "-s -w" -o $(CURDIR)/dist/linux-$(ARCH)/e2e-$(1) .
+	bin/image -dockerfile test/e2e/$(1).Dockerfile -binary dist/linux-$(ARCH)/e2e-$(1) \
+		-tag ghcr.io/clientgrants/e2e-$(1):$(E2E_TAG) -arch $(ARCH) -out dist/e2e-$(1).tar
+	$(E2E_LOAD) dist/e2e-$(1).tar
+
+endef
 
 .PHONY: verify
 verify: ## Fail if generated files or a module are not up to date, or a kustomization does not build.

@@ -123,7 +123,7 @@ test: ## Run every suite with the race detector, against a real API server.
 		echo "the race detector needs a C compiler: install one, or run \"make test RACE=\"" >&2; exit 1; fi
 	rm -rf $(EXCHANGES) $(STATES) && mkdir -p $(EXCHANGES) $(STATES) && touch $(EXCHANGES)/.started
 	assets=$$(hack/control-plane.sh) && KUBEBUILDER_ASSETS="$$assets" CONTRACT_LOG_DIR=$(EXCHANGES) STATUS_LOG_DIR=$(STATES) \
-		$(if $(RACE),CGO_ENABLED=1 GOFLAGS="$(USER_GOFLAGS)",$(PLAIN)) go test $(RACE) -count=1 -timeout 20m ./...
+		$(if $(RACE),CGO_ENABLED=1 GOFLAGS="$(USER_GOFLAGS)",$(PLAIN)) go test $(RACE) -count=1 -timeout 45m ./...
 	mv $(EXCHANGES)/.started $(EXCHANGES)/.complete
 
 # As old as the start of the run: a source that was changed since makes it out of date.

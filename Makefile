@@ -228,9 +228,15 @@ uninstall: ## Remove the CRDs. Refuses while there are objects, with or without 
 deploy: build-installer ## Deploy CRDs and operator: IMG=IMAGE.
 	$(KUBECTL) apply --server-side -f dist/install.yaml
 
+# The kinds of the Prometheus Operator are there only where it is installed.
 .PHONY: undeploy
 undeploy: ## Remove the operator. CRDs, objects, Secrets, the namespace and every grant in Auth0 stay.
-	$(KUBECTL) delete deployments,serviceaccounts,roles,rolebindings --namespace $(NAMESPACE) \
+	@for kind in servicemonitors prometheusrules; do \
+		crd=$$($(KUBECTL) get crd $$kind.monitoring.coreos.com --ignore-not-found -o name) || exit 1; \
+		[ -z "$$crd" ] || $(KUBECTL) delete $$kind.monitoring.coreos.com --namespace $(NAMESPACE) \
+			--selector app.kubernetes.io/name=clientgrant-operator || exit 1; \
+	done
+	$(KUBECTL) delete deployments,services,serviceaccounts,roles,rolebindings --namespace $(NAMESPACE) \
 		--selector app.kubernetes.io/name=clientgrant-operator
 	$(KUBECTL) delete clusterroles,clusterrolebindings --selector app.kubernetes.io/name=clientgrant-operator
 

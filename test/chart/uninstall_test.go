@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
 // TestMakeUninstallRefusesWhileThereAreObjects needs kubectl, as make uninstall does.
@@ -61,5 +62,45 @@ func TestMakeUninstallRefusesWhileThereAreObjects(t *testing.T) {
 	}
 	if output, err := run("uninstall"); err != nil {
 		t.Errorf("a second time: %v\n%s", err, output)
+	}
+}
+
+// TestMakeUndeployRemovesWhatTheMonitoringOverlayInstalls needs kubectl, as make undeploy does.
+func TestMakeUndeployRemovesWhatTheMonitoringOverlayInstalls(t *testing.T) {
+	config, k8s := cluster(t, &warnings{})
+	installed := decode(t, kustomize(t, "config/monitoring"))
+	for _, object := range installed {
+		if err := k8s.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("test"), client.ForceOwnership); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crds := waitForCRDs(t, config)
+	undeploy(t)
+	for _, object := range installed {
+		err := k8s.Get(t.Context(), client.ObjectKeyFromObject(object), object)
+		switch object.GetKind() {
+		case "CustomResourceDefinition", "Namespace":
+			if err != nil || object.GetDeletionTimestamp() != nil {
+				t.Errorf("%s %s did not stay: %v", object.GetKind(), object.GetName(), err)
+			}
+		default:
+			if client.IgnoreNotFound(err) != nil || err == nil {
+				t.Errorf("%s %s is still there: %v", object.GetKind(), object.GetName(), err)
+			}
+		}
+	}
+	if err := envtest.UninstallCRDs(config, envtest.CRDInstallOptions{CRDs: crds}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// undeploy runs make undeploy, which has to succeed.
+func undeploy(t *testing.T) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "make", "--no-print-directory", "undeploy",
+		"KUBECTL=kubectl --kubeconfig "+kubeconfigFile(t))
+	command.Dir = root
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
 	}
 }

@@ -141,6 +141,9 @@ func refusedToken(obj *v1alpha1.Auth0Tenant, err error) *state {
 	switch {
 	case auth0.IsRateLimited(err):
 		return waiting(v1alpha1.ReasonRateLimited, "The token endpoint's rate limit is reached.")
+	case answered && token.Hint == auth0.HintAudience:
+		return stalled(v1alpha1.ReasonAudienceMismatch, "The tenant %q has no Management API %q: re-create this object with the tenant's own "+
+			"identifier in spec.managementAudience, https://TENANT.REGION.auth0.com/api/v2/.", obj.Spec.Domain, audience(obj))
 	case answered && !token.Unavailable():
 		return stalled(v1alpha1.ReasonInvalidCredentials, "Auth0 refused the credentials in Secret %q: %s. Correct the Secret or the application in Auth0.",
 			obj.Spec.Credentials.SecretRef.Name, err)

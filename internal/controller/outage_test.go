@@ -148,6 +148,16 @@ var _ = Describe("A deletion that cannot be made now", func() {
 		Eventually(gone(tenant)).Should(BeTrue())
 	})
 
+	It("is not said to be impossible while credentials that are kept serve for it", func() {
+		remove(tenant)
+		Eventually(conditionOf(tenant)).Should(Equal("False InUse"))
+		remove(reload(secret))
+		Consistently(func() string { return messageOf(reload(tenant)) }).ShouldNot(ContainSubstring("cannot be revoked"))
+		remove(obj)
+		expectRevoked()
+		Eventually(gone(tenant)).Should(BeTrue())
+	})
+
 	It("is the only write to a tenant whose Auth0Tenant is being deleted", func() {
 		other := available(grantFor(remote, tenant, "read:users"))
 		remote.ClearLog()
@@ -174,6 +184,7 @@ var _ = Describe("A deletion that cannot be made now", func() {
 		remove(obj)
 		expectWaiting("DeletionBlocked")
 		Eventually(conditionOf(tenant)).Should(Equal("False InUse"))
+		Expect(messageOf(tenant)).To(ContainSubstring("cannot be revoked now"))
 		followAdvice(obj)
 		Eventually(gone(obj)).Should(BeTrue())
 		Eventually(gone(tenant)).Should(BeTrue())

@@ -83,7 +83,7 @@ func stateOf(err error) *state {
 		return known
 	case errors.Is(err, tenant.ErrPending):
 		return &state{silent: true}
-	case errors.Is(err, errStale) || apierrors.IsConflict(err):
+	case errors.Is(err, errStale) || apierrors.IsConflict(err) || apierrors.IsNotFound(err): // Changed, or gone meanwhile.
 		return &state{silent: true, after: replanAfter}
 	case errors.Is(err, tenant.ErrParked):
 		return &state{

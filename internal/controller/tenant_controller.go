@@ -104,7 +104,7 @@ func (r *TenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 			return ctrl.Result{}, err
 		}
 		inUse.after = s.after
-		if !s.ready {
+		if open := r.Sessions.Get(tenant.Key(req.NamespacedName), string(obj.UID)); open == nil || !s.ready && !open.Config().Dormant {
 			inUse.message += " They cannot be revoked now: " + s.message
 		}
 		s = inUse
@@ -177,7 +177,7 @@ func (r *TenantReconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tena
 	}
 	if count > 0 {
 		return waiting(v1alpha1.ReasonInUse,
-			"%d ClientGrants own grants in this tenant, such as %s: delete them first. They are revoked while this object waits.",
+			"ClientGrants that own grants in this tenant: %d, such as %s. Delete them first; they are revoked while this object waits.",
 			count, first), nil
 	}
 	before := obj.DeepCopy()

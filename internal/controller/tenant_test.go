@@ -158,8 +158,8 @@ var _ = Describe("An Auth0Tenant", func() {
 	It("is reached by a custom domain with the tenant's own audience", func() {
 		remote := startTenant(func(o *sim.Options) { o.ManagementAudience = "https://acme.eu.auth0.com/api/v2/" })
 		tenant := create(tenantFor(remote, create(secretFor(remote)).Name))
-		Eventually(conditionOf(tenant)).Should(Equal("False InvalidCredentials"))
-		Expect(messageOf(tenant)).To(ContainSubstring("audience"))
+		Eventually(conditionOf(tenant)).Should(Equal("False AudienceMismatch"))
+		Expect(messageOf(tenant)).To(ContainSubstring("spec.managementAudience"))
 		custom := tenantFor(remote, tenant.Spec.Credentials.SecretRef.Name)
 		custom.Spec.ManagementAudience = remote.ManagementAudience()
 		create(custom)

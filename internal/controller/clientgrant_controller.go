@@ -35,8 +35,9 @@ type ClientGrantReconciler struct {
 	Sessions *tenant.Sessions
 	// Workers is the number of ClientGrants that are reconciled at once.
 	Workers int
-	// Namespaced says that nothing cluster-scoped may be read.
-	Namespaced bool
+	// Namespaced says that nothing cluster-scoped may be read, and Auth0Tenants in TenantNamespaces alone.
+	Namespaced       bool
+	TenantNamespaces []string
 	// Queue takes the ClientGrants that something else wakes.
 	Queue *Queue
 	// Tenants takes the Auth0Tenants that wait for a ClientGrant.

@@ -87,9 +87,9 @@ func (p *pass) revokeAll(ctx context.Context, records []*v1alpha1.OwnershipRecor
 // findTenant looks for the Auth0Tenant; one that the cache lacks is looked for on the API server.
 func (p *pass) findTenant(ctx context.Context) (bool, error) {
 	key, found := tenantKey(p.obj), &v1alpha1.Auth0Tenant{}
-	err := p.Get(ctx, key, found)
+	err := p.readTenant(ctx, p.Client, key, found)
 	if apierrors.IsNotFound(err) {
-		err = p.Live.Get(ctx, key, found)
+		err = p.readTenant(ctx, p.Live, key, found)
 	}
 	if apierrors.IsNotFound(err) {
 		return false, nil

@@ -87,7 +87,7 @@ func (r *ClientGrantReconciler) asks(ctx context.Context, reader client.Reader, 
 		return nil, nil
 	}
 	of := &v1alpha1.Auth0Tenant{}
-	if err := reader.Get(ctx, tenantKey(obj), of); apierrors.IsNotFound(err) {
+	if err := r.readTenant(ctx, reader, tenantKey(obj), of); apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (p *pass) successor(ctx context.Context, identity grant.Identity, held *gra
 // mayTake says whether a ClientGrant may be given the grant now: its own Auth0Tenant has to be in use.
 func (p *pass) mayTake(ctx context.Context, live *v1alpha1.ClientGrant, identity grant.Identity, held *grant.Grant) (bool, error) {
 	of := &v1alpha1.Auth0Tenant{}
-	if err := p.Live.Get(ctx, tenantKey(live), of); err != nil {
+	if err := p.readTenant(ctx, p.Live, tenantKey(live), of); err != nil {
 		return false, client.IgnoreNotFound(err)
 	}
 	if p.sessionOf(of) == nil && of.DeletionTimestamp.IsZero() && of.Spec.Mode == v1alpha1.ModeEnforce &&

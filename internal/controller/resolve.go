@@ -25,6 +25,16 @@ func tenantKey(obj *v1alpha1.ClientGrant) types.NamespacedName {
 	return types.NamespacedName{Namespace: namespace, Name: obj.Spec.TenantRef.Name}
 }
 
+// readTenant reads an Auth0Tenant. One in a namespace in which the operator may read none is not there: the cache and the
+// API server refuse to look, and whoever else asks for the same grant would never get past that.
+func (r *ClientGrantReconciler) readTenant(ctx context.Context, reader client.Reader, key types.NamespacedName, into *v1alpha1.Auth0Tenant,
+) error {
+	if r.Namespaced && !slices.Contains(r.TenantNamespaces, key.Namespace) {
+		return apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource("auth0tenants").GroupResource(), key.Name)
+	}
+	return reader.Get(ctx, key, into)
+}
+
 // resolve finds the Auth0Tenant and the client, in this order, and asks the access rules. Nothing is asked of the tenant,
 // and nothing told about it, before all of that holds.
 func (p *pass) resolve(ctx context.Context) error {
@@ -66,7 +76,7 @@ func (p *pass) resolveTenant(ctx context.Context) error {
 		key.Name, key.Namespace)
 	missing.keepsReady = len(recordedBy(p.obj)) > 0 // What was only observed nobody may look at any more.
 	found := &v1alpha1.Auth0Tenant{}
-	if err := p.Get(ctx, key, found); apierrors.IsNotFound(err) {
+	if err := p.readTenant(ctx, p.Client, key, found); apierrors.IsNotFound(err) {
 		return missing
 	} else if err != nil {
 		return err

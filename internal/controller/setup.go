@@ -123,7 +123,7 @@ func SetUp(mgr ctrl.Manager, settings Settings) error {
 	}
 	return (&ClientGrantReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("clientgrant-operator"),
-		Sessions: sessions, Workers: settings.Workers, Namespaced: len(settings.Namespaces) > 0, Queue: grants, Tenants: tenants,
-		vanished: gone, memories: memories,
+		Sessions: sessions, Workers: settings.Workers, Namespaced: settings.Policy.Namespaced, TenantNamespaces: settings.Policy.TenantNamespaces,
+		Queue: grants, Tenants: tenants, vanished: gone, memories: memories,
 	}).SetupWithManager(mgr)
 }

@@ -94,17 +94,17 @@ func trustSimulators() {
 	Expect(os.Setenv("SSL_CERT_FILE", file)).To(Succeed())
 }
 
-// startOperator runs both reconcilers until stop is called.
-func startOperator() {
+// startOperator runs both reconcilers until stop is called, for the given namespaces, or for all.
+func startOperator(namespaces ...string) {
 	mgr, err := ctrl.NewManager(restCfg, ctrl.Options{
 		Scheme: controller.NewScheme(), Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache:      controller.CacheOptions([]string{namespace}, nil),
+		Cache:      controller.CacheOptions([]string{namespace}, namespaces),
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(controller.SetUp(mgr, controller.Settings{
 		Policy:  controller.Policy{TenantNamespaces: []string{namespace}, AllowedDomains: simulatorDomains()},
-		Workers: 4, UserAgent: "suite",
+		Workers: 4, UserAgent: "suite", Namespaces: namespaces,
 	})).To(Succeed())
 	running, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -212,4 +212,22 @@ var _ = Describe("What becomes of the grant of a deleted ClientGrant", func() {
 		Expect(other.Grants()).To(ConsistOf(twin))
 		Expect(sent(other, "")).To(BeEmpty())
 	})
+
+	It("is not taken for revoked because another tenant of the same name, whose rules refuse it, does not hold it", func() {
+		stop()
+		loseTenant()
+		record := reload(obj).Status.OwnershipRecord
+		other := startTenant()
+		made := tenantFor(other, create(secretFor(other)).Name)
+		made.Name, made.Spec.OnViolation = tenant.Name, v1alpha1.OnViolationRevoke
+		ruled(rule("none", []string{"https://none.example.com/"}, []string{"none"}, []string{"none"}))(made)
+		create(made)
+		startOperator()
+		Eventually(conditionOf(made)).Should(Equal("True Available"))
+		Eventually(conditionOf(obj)).Should(Equal("False NotPermitted"))
+		lookAgain(obj)
+		Consistently(func() v1alpha1.OwnershipRecord { return reload(obj).Status.OwnershipRecord }).Should(Equal(record))
+		Expect(obj.Finalizers).To(ConsistOf(v1alpha1.ClientGrantFinalizer))
+		Expect(remote.GrantCount()).To(Equal(1))
+	})
 })

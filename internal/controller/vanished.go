@@ -167,6 +167,11 @@ func (p *pass) endAccess(ctx context.Context) error {
 		return err
 	}
 	orphans := p.orphans()
+	if orphans { // Without the right to it, what is gone cannot wait: its access ends.
+		if orphans, err = p.mayOrphan(); err != nil {
+			return err
+		}
+	}
 	for _, record := range []*v1alpha1.OwnershipRecord{p.record(), p.obj.Status.Replaces} {
 		done, err := p.succeeded(ctx, record, orphans)
 		if err != nil {

@@ -94,6 +94,20 @@ var _ = Describe("A ClientGrant that goes although the operator's finalizer hold
 		expectLeft()
 	})
 
+	It("leaves no access that it may not leave, whatever its deletionPolicy says", func() {
+		edit(tenant, func(t *v1alpha1.Auth0Tenant) {
+			t.Spec.AccessRules = []v1alpha1.AccessRule{{
+				Name: "own", Namespaces: v1alpha1.RuleNamespaces{From: v1alpha1.NamespacesFromSame},
+			}}
+		})
+		edit(obj, func(o *v1alpha1.ClientGrant) { o.Spec.DeletionPolicy = v1alpha1.DeletionPolicyOrphan })
+		Eventually(conditionOf(obj)).Should(Equal("True Available"))
+		remove(obj)
+		Eventually(conditionOf(obj)).Should(Equal("False DeletionBlocked"))
+		takeOffFinalizers(obj)
+		expectRevoked()
+	})
+
 	It("keeps the access that another ClientGrant asks for", func() {
 		other := obj.DeepCopy()
 		other.ObjectMeta = metav1.ObjectMeta{Name: unique("grant"), Namespace: namespace}

@@ -41,6 +41,7 @@ func survives(end func(corev1.Pod), within time.Duration) {
 	AddReportEntry("longest time without a grant", pause.String())
 	Expect(pause).To(BeNumerically("<", within))
 	Expect(pause).To(BeNumerically(">", time.Second/2), "nothing was interrupted")
+	patch(tenant, `{"rateLimit":{"requestsPerMinute":6000}}`)
 	deleteTogether(tenant, grants...)
 	uninstall()
 	removeCRDs()

@@ -239,13 +239,22 @@ func (r *TenantReconciler) tellGrants(ctx context.Context, key types.NamespacedN
 
 // wakeHost wakes the ClientGrants of every Auth0Tenant of a host.
 func (r *TenantReconciler) wakeHost(ctx context.Context, host string) {
+	r.wakeWhere(ctx, func(obj *v1alpha1.Auth0Tenant) bool { return canonicalHost(obj) == host })
+}
+
+// wakeAll wakes those of every Auth0Tenant.
+func (r *TenantReconciler) wakeAll(ctx context.Context) {
+	r.wakeWhere(ctx, func(*v1alpha1.Auth0Tenant) bool { return true })
+}
+
+func (r *TenantReconciler) wakeWhere(ctx context.Context, concerned func(*v1alpha1.Auth0Tenant) bool) {
 	tenants := &v1alpha1.Auth0TenantList{}
 	if err := r.List(ctx, tenants); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Listing the Auth0Tenants of a host")
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the Auth0Tenants")
 		return
 	}
 	for i := range tenants.Items {
-		if canonicalHost(&tenants.Items[i]) == host {
+		if concerned(&tenants.Items[i]) {
 			r.wakeGrants(ctx, client.ObjectKeyFromObject(&tenants.Items[i]))
 		}
 	}
@@ -272,7 +281,10 @@ func (r *TenantReconciler) forget(ctx context.Context, key types.NamespacedName)
 	stopCounting(key)
 	r.mu.Unlock()
 	r.wakeGrants(ctx, key)
-	if was := r.Sessions.ForgetOperator(tenant.Key(key)); was.ClientID != "" {
+	switch was := r.Sessions.ForgetOperator(tenant.Key(key)); {
+	case was == tenant.Operator{}:
+		r.wakeAll(ctx) // It went before anybody looked: who waits to know its application is not known.
+	case was.ClientID != "":
 		r.wakeHost(ctx, was.Host)
 	}
 }

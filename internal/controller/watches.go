@@ -54,6 +54,9 @@ func requestsFor(list *v1alpha1.ClientGrantList) []reconcile.Request {
 
 // deleting has a deletion looked at before what others have changed.
 func (r *ClientGrantReconciler) deleting(e event.UpdateEvent) bool {
+	if before, ok := e.ObjectOld.(*v1alpha1.ClientGrant); ok && before.UID != e.ObjectNew.GetUID() {
+		r.vanished.note(before) // A watch that was cut off does not tell of a deletion before another one of the name.
+	}
 	if e.ObjectOld.GetDeletionTimestamp().IsZero() && !e.ObjectNew.GetDeletionTimestamp().IsZero() {
 		r.Queue.AddDeletion(client.ObjectKeyFromObject(e.ObjectNew))
 	}

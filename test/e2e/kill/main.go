@@ -30,12 +30,12 @@ func run(args []string) error {
 		return err
 	}
 	for _, program := range programs {
-		name, err := os.ReadFile(program) //nolint:gosec // from the kernel
+		name, err := os.ReadFile(program)
 		if err != nil || string(name) != "manager\n" {
 			continue // it has ended, or is another one
 		}
 		folder := filepath.Dir(program)
-		environment, err := os.ReadFile(filepath.Join(folder, "environ")) //nolint:gosec // from the kernel
+		environment, err := os.ReadFile(filepath.Join(folder, "environ"))
 		if err != nil || !slices.Contains(fields(environment), "HOSTNAME="+args[0]) {
 			continue
 		}

@@ -10,7 +10,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/clientgrants/clientgrant-operator/internal/controller"
@@ -93,20 +92,14 @@ func managerOptions(o *options) ctrl.Options {
 		Metrics:                metricsOptions(o),
 		HealthProbeBindAddress: o.probeAddress,
 		LeaderElection:         o.leaderElect,
+		LeaderElectionID:       leaseName,
 		LeaseDuration:          new(leaseDuration),
 		RenewDeadline:          new(renewDeadline),
 		RetryPeriod:            new(retryPeriod),
 		// The process ends right after: the next leader need not wait for the lease to run out.
 		LeaderElectionReleaseOnCancel: true,
 		Cache:                         controller.CacheOptions(o.tenantNamespaces, o.watchNamespaces),
-		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(readsOwnWrites(o))}},
 	}
-}
-
-// readsOwnWrites says whether a read from the cache waits until it shows what the operator itself wrote before: a pass over an
-// older version plans writes that the API server then refuses. The cache cannot do that for several namespaces of one kind.
-func readsOwnWrites(o *options) bool {
-	return len(o.watchNamespaces) == 0 || len(o.watchNamespaces) == 1 && len(o.tenantNamespaces) <= 1
 }
 
 func newLease(o *options, config *rest.Config) (*controller.Lease, error) {

@@ -116,6 +116,9 @@ func (r *ClientGrantReconciler) reconcile(ctx context.Context, req ctrl.Request)
 		ClientGrantReconciler: r, log: ctrl.LoggerFrom(ctx), key: req.NamespacedName,
 		obj: obj.DeepCopy(), stored: obj, memory: r.memories.of(req.NamespacedName, obj),
 	}
+	if p.memory.isOld(obj.ResourceVersion) {
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
+	}
 	if obj.DeletionTimestamp.IsZero() {
 		return p.finish(ctx, p.maintain(ctx))
 	}
@@ -190,6 +193,7 @@ func (p *pass) writeStatus(ctx context.Context) error {
 	if err := p.Status().Patch(ctx, updated, patch); err != nil {
 		return err
 	}
+	p.memory.wrote(updated.ResourceVersion)
 	concerned := recordedBy(p.stored)
 	p.obj, p.stored = updated, updated.DeepCopy()
 	if after := recordedBy(p.stored); !slices.Equal(concerned, after) {
@@ -224,6 +228,7 @@ func (p *pass) writeFinalizers(ctx context.Context) error {
 		}
 		return err
 	}
+	p.memory.wrote(updated.ResourceVersion)
 	status := p.obj.Status
 	p.obj, p.stored = updated, updated.DeepCopy()
 	p.obj.Status = status

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
@@ -24,6 +25,9 @@ type memory struct {
 	requestedAt time.Time
 	// deletionSeen is when the deletion of the object was seen first.
 	deletionSeen time.Time
+	// written is the version that the operator wrote last, writtenAt when.
+	written   string
+	writtenAt time.Time
 	// parked is since when the object waits for its turn to call the tenant; zero where it does not.
 	parked time.Time
 	// requests are the last create requests of this process for the grants that the object records.
@@ -45,6 +49,25 @@ type memory struct {
 	dropped []string
 	// droppedBefore is set where an earlier process found scopes dropped at this generation: those that are missing now.
 	droppedBefore bool
+}
+
+// A cache that lags behind is waited for: a pass over an older version than the operator's own last one plans writes that
+// the API server refuses. But not for long: after a restore of the API server versions may be smaller.
+const (
+	cacheLag    = 50 * time.Millisecond
+	longestLags = 5 * time.Second
+)
+
+// wrote notes the version of an own write.
+func (m *memory) wrote(version string) { m.written, m.writtenAt = version, time.Now() }
+
+// isOld says whether a version is older than the operator's own last one.
+func (m *memory) isOld(version string) bool {
+	if m.written == "" || time.Since(m.writtenAt) > longestLags {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(version, m.written)
+	return err == nil && order < 0
 }
 
 // createRequest is one that left: when, or when it was answered with none before it unanswered. A status may not tell of

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -181,7 +182,7 @@ func (p *pass) mayTake(ctx context.Context, live *v1alpha1.ClientGrant, identity
 	}
 	if p.sessionOf(of) == nil && of.DeletionTimestamp.IsZero() && of.Spec.Mode == v1alpha1.ModeEnforce &&
 		!p.Sessions.Tried(tenant.Key(client.ObjectKeyFromObject(of)), string(of.UID)) {
-		return false, tenant.ErrPending
+		return false, &state{silent: true, after: time.Second} // Nothing wakes this object if that one goes unseen.
 	}
 	if !p.transfers(of) {
 		return false, nil

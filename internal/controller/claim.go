@@ -307,15 +307,15 @@ func (p *pass) conflict(owner types.NamespacedName, ending bool) error {
 
 // Names of the indexes of the cache.
 const (
-	indexRecord     = "record"
-	indexAsks       = "asks"
+	indexAbout      = "about"
 	indexTenant     = "tenant"
 	indexConfigMap  = "configMap"
 	indexSecretName = "secret"
 )
 
-// asksFor is what ClientGrants that ask for the identity have in common.
-func asksFor(identity grant.Identity) string {
+// about is what ClientGrants that record the identity or ask for it have in common. It leaves the tenant out, which not
+// every spec tells.
+func about(identity grant.Identity) string {
 	return identity.SubjectType + " " + identity.DefaultFor + " " + identity.ClientID + " " + identity.Audience
 }
 
@@ -327,17 +327,19 @@ func unresolved(identity grant.Identity) grant.Identity {
 
 func indexClientGrants(mgr ctrl.Manager) error {
 	indexes := map[string]func(*v1alpha1.ClientGrant) []string{
-		indexRecord: func(obj *v1alpha1.ClientGrant) (values []string) {
-			for _, identity := range recordedBy(obj) {
-				values = append(values, identity.String())
-			}
-			return values
-		},
-		indexAsks: func(obj *v1alpha1.ClientGrant) []string {
-			return []string{asksFor(grant.Identity{
+		// One index for both: nearly every object records what it asks for, and an entry that no other object shares takes
+		// a kilobyte.
+		indexAbout: func(obj *v1alpha1.ClientGrant) []string {
+			values := []string{about(grant.Identity{
 				ClientID: obj.Spec.ClientRef.ID, DefaultFor: obj.Spec.ClientRef.DefaultFor,
 				SubjectType: string(obj.Spec.SubjectType), Audience: obj.Spec.Audience,
 			})}
+			for _, identity := range recordedBy(obj) {
+				if value := about(identity); !slices.Contains(values, value) {
+					values = append(values, value)
+				}
+			}
+			return values
 		},
 		indexTenant: func(obj *v1alpha1.ClientGrant) []string { return []string{tenantKey(obj).String()} },
 		indexConfigMap: func(obj *v1alpha1.ClientGrant) []string {

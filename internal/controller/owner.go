@@ -108,9 +108,7 @@ func (r *ClientGrantReconciler) asks(ctx context.Context, reader client.Reader, 
 // alone.
 func (p *pass) others(ctx context.Context, identity grant.Identity) ([]*v1alpha1.ClientGrant, error) {
 	var found []*v1alpha1.ClientGrant
-	for _, match := range []client.MatchingFields{
-		{indexRecord: identity.String()}, {indexAsks: asksFor(identity)}, {indexAsks: asksFor(unresolved(identity))},
-	} {
+	for _, match := range []client.MatchingFields{{indexAbout: about(identity)}, {indexAbout: about(unresolved(identity))}} {
 		list := &v1alpha1.ClientGrantList{}
 		if err := p.List(ctx, list, match, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, err

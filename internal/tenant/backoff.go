@@ -25,7 +25,7 @@ func (s *Session) succeeded(changed map[Key]struct{}) {
 		s.report()
 	}
 	for key, w := range s.waiting {
-		if seen, ok := s.picture.seen[w.identity]; ok && !seen.Began.Before(w.notBefore) {
+		if seen, ok := s.picture.seen(w.identity); ok && !seen.Began.Before(w.notBefore) {
 			delete(s.waiting, key)
 			changed[key] = struct{}{}
 		}

@@ -25,27 +25,43 @@ type Observation struct {
 }
 
 // picture is what is known of the tenant, for tracked identities only. Most identities have one key, and the other way
-// round: a map of maps would take several times the memory.
+// round: a map of maps would take several times the memory, and so would a map for each thing that is known.
 type picture struct {
-	tracked map[grant.Identity][]Key
+	tracked map[grant.Identity]*subject
 	byKey   map[Key][]grant.Identity
 	holders map[grant.Holder][]grant.Identity
-	seen    map[grant.Identity]Observation
+}
+
+// subject is what is known of one identity.
+type subject struct {
+	keys []Key
 	// since is when the identity came to be tracked: pages of a list that were read before did not look for it.
-	since map[grant.Identity]time.Time
-	// floor: observations of the identity that began earlier are worth nothing, because the operator wrote since.
-	floor map[grant.Identity]time.Time
+	since time.Time
+	// seen is the youngest observation, if it is known.
+	seen  Observation
+	known bool
+	// floor: observations that began earlier are worth nothing, because the operator wrote since; zero where it did not.
+	floor time.Time
 }
 
 func newPicture() *picture {
 	return &picture{
-		tracked: map[grant.Identity][]Key{},
-		byKey:   map[Key][]grant.Identity{},
-		holders: map[grant.Holder][]grant.Identity{},
-		seen:    map[grant.Identity]Observation{},
-		since:   map[grant.Identity]time.Time{},
-		floor:   map[grant.Identity]time.Time{},
+		tracked: map[grant.Identity]*subject{}, byKey: map[Key][]grant.Identity{}, holders: map[grant.Holder][]grant.Identity{},
 	}
+}
+
+// seen returns what was seen last of an identity.
+func (p *picture) seen(identity grant.Identity) (Observation, bool) {
+	if of := p.tracked[identity]; of != nil {
+		return of.seen, of.known
+	}
+	return Observation{}, false
+}
+
+// written says whether the operator wrote to the grant since it is tracked.
+func (p *picture) written(identity grant.Identity) bool {
+	of := p.tracked[identity]
+	return of != nil && !of.floor.IsZero()
 }
 
 // track makes the given identities, and no others, those that key is about.
@@ -61,23 +77,25 @@ func (p *picture) track(key Key, identities ...grant.Identity) {
 }
 
 func (p *picture) add(key Key, identity grant.Identity) {
-	if len(p.tracked[identity]) == 0 {
-		p.since[identity] = time.Now()
+	of := p.tracked[identity]
+	if of == nil {
+		of = &subject{since: time.Now()}
+		p.tracked[identity] = of
 		into(p.holders, identity.Holder(), identity)
 	}
-	into(p.tracked, identity, key)
+	if !slices.Contains(of.keys, key) {
+		of.keys = append(of.keys, key)
+	}
 	into(p.byKey, key, identity)
 }
 
 func (p *picture) drop(key Key, identity grant.Identity) {
 	outOf(p.byKey, key, identity)
-	outOf(p.tracked, identity, key)
-	if len(p.tracked[identity]) > 0 {
+	of := p.tracked[identity]
+	if of.keys = slices.DeleteFunc(of.keys, func(k Key) bool { return k == key }); len(of.keys) > 0 {
 		return
 	}
-	delete(p.seen, identity)
-	delete(p.since, identity)
-	delete(p.floor, identity)
+	delete(p.tracked, identity)
 	outOf(p.holders, identity.Holder(), identity)
 }
 
@@ -100,23 +118,20 @@ func outOf[K, V comparable](sets map[K][]V, key K, value V) {
 
 // merge takes over what a complete look at the given identities found, and returns the keys to whom something changed.
 // A look that began before a write of the operator never undoes it.
-func (p *picture) merge(identities []grant.Identity, found map[grant.Identity]grant.Grant, began time.Time,
+func (p *picture) merge(identities []grant.Identity, found map[grant.Identity]*grant.Grant, began time.Time,
 	changed map[Key]struct{},
 ) {
 	for _, identity := range identities {
-		old, known := p.seen[identity]
-		if began.Before(p.floor[identity]) || known && began.Before(old.Began) {
+		of := p.tracked[identity]
+		if began.Before(of.floor) || of.known && began.Before(of.seen.Began) {
 			continue
 		}
-		next := Observation{Began: began}
-		if held, ok := found[identity]; ok {
-			next.Grant = &held
-		}
-		p.seen[identity] = next
-		if known && sameGrant(old.Grant, next.Grant) {
+		old, known := of.seen, of.known
+		of.seen, of.known = Observation{Grant: found[identity], Began: began}, true
+		if known && sameGrant(old.Grant, of.seen.Grant) {
 			continue
 		}
-		for _, key := range p.tracked[identity] {
+		for _, key := range of.keys {
 			changed[key] = struct{}{}
 		}
 	}
@@ -125,8 +140,8 @@ func (p *picture) merge(identities []grant.Identity, found map[grant.Identity]gr
 // trackedSince returns the identities that were tracked at the given time and ever since.
 func (p *picture) trackedSince(at time.Time) []grant.Identity {
 	identities := make([]grant.Identity, 0, len(p.tracked))
-	for identity := range p.tracked {
-		if !p.since[identity].After(at) {
+	for identity, of := range p.tracked {
+		if !of.since.After(at) {
 			identities = append(identities, identity)
 		}
 	}
@@ -136,15 +151,12 @@ func (p *picture) trackedSince(at time.Time) []grant.Identity {
 // wrote folds an answered write in: held is what the answer showed, nil where it proves nothing (a deletion, or a
 // request without an answer).
 func (p *picture) wrote(identity grant.Identity, held *grant.Grant, sent, answered time.Time) {
-	if _, ok := p.tracked[identity]; !ok {
+	of := p.tracked[identity]
+	if of == nil {
 		return
 	}
-	p.floor[identity] = answered
-	if held == nil {
-		delete(p.seen, identity)
-		return
-	}
-	p.seen[identity] = Observation{Grant: held, Began: sent}
+	of.floor = answered
+	of.seen, of.known = Observation{Grant: held, Began: sent}, held != nil
 }
 
 func sameGrant(a, b *grant.Grant) bool {

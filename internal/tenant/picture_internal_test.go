@@ -1,7 +1,6 @@
 package tenant
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -72,7 +71,7 @@ func TestPicture_KeepsWhatIsTrackedAndNothingElse(t *testing.T) {
 		for key := range m.about {
 			m.track(key)
 		}
-		if left := len(m.picture.tracked) + len(m.byKey) + len(m.holders) + len(m.seen) + len(m.since) + len(m.floor); left > 0 {
+		if left := len(m.picture.tracked) + len(m.byKey) + len(m.holders); left > 0 {
 			t.Fatalf("%d entries are left: %+v", left, m.picture)
 		}
 	})
@@ -82,23 +81,26 @@ func TestPicture_KeepsWhatIsTrackedAndNothingElse(t *testing.T) {
 func (m *modelled) look(t *rapid.T) {
 	began := m.now.Add(-time.Duration(rapid.IntRange(0, 5).Draw(t, "age")) * time.Second)
 	holder := drawIdentity(t).Holder()
-	found := map[grant.Identity]grant.Grant{}
+	found := map[grant.Identity]*grant.Grant{}
 	for range rapid.IntRange(0, 2).Draw(t, "found") {
 		identity := drawIdentity(t)
-		found[identity] = grant.Grant{ID: strconv.Itoa(rapid.IntRange(0, 2).Draw(t, "id")), ClientID: identity.ClientID, Audience: identity.Audience}
+		found[identity] = &grant.Grant{ID: strconv.Itoa(rapid.IntRange(0, 2).Draw(t, "id")), ClientID: identity.ClientID, Audience: identity.Audience}
 	}
-	before, changed := maps.Clone(m.seen), map[Key]struct{}{}
+	before, changed := map[grant.Identity]subject{}, map[Key]struct{}{}
+	for identity, of := range m.picture.tracked {
+		before[identity] = *of
+	}
 	m.merge(m.holders[holder], found, began, changed)
-	for identity, now := range m.seen {
-		was, known := before[identity]
-		if known && now == was {
+	for identity, of := range m.picture.tracked {
+		was, now := before[identity], *of
+		if now.known == was.known && now.seen == was.seen {
 			continue
 		}
-		if known && now.Began.Before(was.Began) || now.Began.Before(m.floor[identity]) {
-			t.Fatalf("%s: evidence of %s took the place of %s, with a write at %s", identity, now.Began, was.Began, m.floor[identity])
+		if was.known && now.seen.Began.Before(was.seen.Began) || now.seen.Began.Before(now.floor) {
+			t.Fatalf("%s: evidence of %s took the place of %s, with a write at %s", identity, now.seen.Began, was.seen.Began, now.floor)
 		}
-		for _, key := range m.picture.tracked[identity] {
-			if _, woken := changed[key]; !woken && (!known || !sameGrant(was.Grant, now.Grant)) {
+		for _, key := range now.keys {
+			if _, woken := changed[key]; !woken && (!was.known || !sameGrant(was.seen.Grant, now.seen.Grant)) {
 				t.Fatalf("%s changed and %s was not told", identity, key)
 			}
 		}
@@ -113,23 +115,19 @@ func (m *modelled) write(t *rapid.T) {
 		held = &grant.Grant{ID: "w", ClientID: identity.ClientID, Audience: identity.Audience}
 	}
 	m.wrote(identity, held, m.now.Add(-time.Second), m.now)
-	if seen, known := m.seen[identity]; m.tracked(identity) && (known != (held != nil) || known && seen.Grant != held) {
+	if seen, known := m.seen(identity); m.tracked(identity) && (known != (held != nil) || known && seen.Grant != held) {
 		t.Fatalf("%s: known is %+v after %+v was written", identity, seen, held)
 	}
 }
 
 func (m *modelled) check(t *rapid.T) {
-	for _, of := range []map[grant.Identity]bool{known(m.seen), known(m.since), known(m.floor), known(m.picture.tracked)} {
-		for identity := range of {
-			if !m.tracked(identity) {
-				t.Fatalf("something is kept of %s, which nobody tracks", identity)
-			}
-		}
-	}
 	holders := map[grant.Holder]int{}
-	for identity, keys := range m.picture.tracked {
+	for identity, of := range m.picture.tracked {
+		if !m.tracked(identity) {
+			t.Fatalf("something is kept of %s, which nobody tracks", identity)
+		}
 		holders[identity.Holder()]++
-		for _, key := range keys {
+		for _, key := range of.keys {
 			if !m.about[key][identity] {
 				t.Fatalf("%s is not about %s", key, identity)
 			}
@@ -137,7 +135,7 @@ func (m *modelled) check(t *rapid.T) {
 	}
 	for key, identities := range m.about {
 		for identity := range identities {
-			if !slices.Contains(m.picture.tracked[identity], key) {
+			if of := m.picture.tracked[identity]; of == nil || !slices.Contains(of.keys, key) {
 				t.Fatalf("%s is about %s, which is not known", key, identity)
 			}
 		}
@@ -150,12 +148,4 @@ func (m *modelled) check(t *rapid.T) {
 			t.Fatalf("holders %+v, want %+v", m.holders, holders)
 		}
 	}
-}
-
-func known[V any](from map[grant.Identity]V) map[grant.Identity]bool {
-	identities := make(map[grant.Identity]bool, len(from))
-	for identity := range from {
-		identities[identity] = true
-	}
-	return identities
 }

@@ -27,7 +27,7 @@ func (s *Session) listPage(ctx context.Context) {
 		return // Refresh dropped it since this page was chosen.
 	}
 	if now := time.Now(); l.pages == 0 || now.Sub(l.told) > nextLasts {
-		*l = listing{began: now, found: map[grant.Identity]grant.Grant{}}
+		*l = listing{began: now, found: map[grant.Identity]*grant.Grant{}}
 	}
 	client, next := s.client, l.next
 	s.mu.Unlock()
@@ -52,7 +52,7 @@ func (s *Session) listPage(ctx context.Context) {
 	for _, held := range page.Grants {
 		identity := held.Identity(s.config.Host)
 		if _, ok := s.picture.tracked[identity]; ok {
-			l.found[identity] = held
+			l.found[identity] = &held
 		} else if !held.IsSystem {
 			l.unmanaged++
 		}
@@ -94,7 +94,7 @@ func (s *Session) listed(l *listing, changed map[Key]struct{}) {
 // lookup reads all grants of one holder.
 func (s *Session) lookup(ctx context.Context, holder grant.Holder) {
 	client, began := s.currentClient(), time.Now()
-	found := map[grant.Identity]grant.Grant{}
+	found := map[grant.Identity]*grant.Grant{}
 	next := ""
 	for range maxLookupPages {
 		if next != "" && !s.token(ctx) {
@@ -107,7 +107,7 @@ func (s *Session) lookup(ctx context.Context, holder grant.Holder) {
 			return
 		}
 		for _, held := range page.Grants {
-			found[held.Identity(s.Config().Host)] = held
+			found[held.Identity(s.Config().Host)] = &held
 		}
 		if next = page.Next; next == "" {
 			break

@@ -42,7 +42,7 @@ type listing struct {
 	next  string
 	told  time.Time
 	pages int
-	found map[grant.Identity]grant.Grant
+	found map[grant.Identity]*grant.Grant
 	// unmanaged counts the grants on these pages that nobody tracks, but for those that nobody can.
 	unmanaged int
 }
@@ -165,7 +165,7 @@ func (s *Session) urgency(now time.Time) Class {
 // readyIn is how long a wanted look has to be put off.
 func (s *Session) readyIn(w want, now time.Time) time.Duration {
 	wait := w.notBefore.Sub(now)
-	if _, wrote := s.picture.floor[w.identity]; wrote && w.class == ClassRevocation {
+	if s.picture.written(w.identity) && w.class == ClassRevocation {
 		wait = max(wait, s.proofWait(now))
 	}
 	return wait
@@ -259,7 +259,7 @@ func (s *Session) startRefresh(now time.Time) {
 }
 
 func (s *Session) startListing(now time.Time) {
-	s.refresh.listing = &listing{began: now, found: map[grant.Identity]grant.Grant{}}
+	s.refresh.listing = &listing{began: now, found: map[grant.Identity]*grant.Grant{}}
 }
 
 func (s *Session) startLookups() {

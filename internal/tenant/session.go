@@ -154,7 +154,7 @@ func (s *Session) Observe(key Key, identity grant.Identity, notBefore time.Time,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.picture.add(key, identity)
-	if seen, ok := s.picture.seen[identity]; ok && !seen.Began.Before(notBefore) {
+	if seen, ok := s.picture.seen(identity); ok && !seen.Began.Before(notBefore) {
 		delete(s.waiting, key)
 		return seen, nil
 	}

@@ -57,6 +57,8 @@ func CacheOptions(tenantNamespaces, namespaces []string) cache.Options {
 			secret:    {Namespaces: tenants, Transform: nameOnly},
 			configMap: {Transform: nameOnly},
 			namespace: {Transform: labelsOnly},
+
+			&v1alpha1.ClientGrant{}: {Transform: compact},
 		},
 	}
 	if len(namespaces) > 0 {

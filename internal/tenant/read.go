@@ -52,6 +52,8 @@ func (s *Session) listPage(ctx context.Context) {
 	for _, held := range page.Grants {
 		identity := held.Identity(s.config.Host)
 		if _, ok := s.picture.tracked[identity]; ok {
+			grant.Intern(&held.Audience)
+			grant.InternAll(held.Scope)
 			l.found[identity] = &held
 		} else if !held.IsSystem {
 			l.unmanaged++

@@ -190,7 +190,7 @@ func (b *bench) startOperator(ctx context.Context) error {
 	program, err := harness.Start(b.manager, []string{
 		"--kubeconfig=" + kubeconfig, "--namespace=" + harness.Namespace, "--allowed-domains=" + strings.Join(domains, ","),
 		"--leader-elect", "--metrics-bind-address=" + address, "--health-probe-bind-address=0",
-	}, []string{"SSL_CERT_FILE=" + b.file("roots.pem")}, log)
+	}, []string{"SSL_CERT_FILE=" + b.file("roots.pem"), "GOMEMLIMIT=" + b.memory}, log)
 	if err != nil {
 		return errors.Join(err, log.Close())
 	}

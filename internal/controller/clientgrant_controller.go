@@ -116,6 +116,7 @@ func (r *ClientGrantReconciler) reconcile(ctx context.Context, req ctrl.Request)
 		ClientGrantReconciler: r, log: ctrl.LoggerFrom(ctx), key: req.NamespacedName,
 		obj: obj.DeepCopy(), stored: obj, memory: r.memories.of(req.NamespacedName, obj),
 	}
+	p.memory.held = p.memory.held || p.hasFinalizer()
 	if p.memory.isOld(obj.ResourceVersion) {
 		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}

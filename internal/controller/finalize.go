@@ -65,10 +65,38 @@ func (p *pass) finalizeOwned(ctx context.Context) error {
 
 // succeeded says whether another ClientGrant has the recorded grant now.
 func (p *pass) succeeded(ctx context.Context, record *v1alpha1.OwnershipRecord, orphans bool) (bool, error) {
+	give := p.handOver
 	if orphans {
-		return p.handOverUnseen(ctx, record)
+		give = p.handOverUnseen
 	}
-	return p.handOver(ctx, record)
+	done, err := give(ctx, record)
+	if done || err != nil {
+		return done, err
+	}
+	return p.heldByAnother(ctx, record)
+}
+
+// heldByAnother says whether another ClientGrant answers for the recorded grant: one to which it was handed over, and
+// which rests since then, or is not allowed it any more. It lives, or this object never had its finalizer.
+func (p *pass) heldByAnother(ctx context.Context, record *v1alpha1.OwnershipRecord) (bool, error) {
+	identity, ok := identityOf(record)
+	if !ok {
+		return false, nil
+	}
+	others, err := p.others(ctx, identity)
+	if err != nil {
+		return false, err
+	}
+	for _, obj := range others {
+		live := &v1alpha1.ClientGrant{}
+		if err := p.Live.Get(ctx, client.ObjectKeyFromObject(obj), live); client.IgnoreNotFound(err) != nil {
+			return false, err
+		}
+		if rankWith(live, identity, false).held && (live.DeletionTimestamp.IsZero() || !p.hasFinalizer()) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (p *pass) revokeAll(ctx context.Context, records []*v1alpha1.OwnershipRecord) error {

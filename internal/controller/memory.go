@@ -25,6 +25,8 @@ type memory struct {
 	requestedAt time.Time
 	// deletionSeen is when the deletion of the object was seen first.
 	deletionSeen time.Time
+	// held says that the object was seen with the operator's finalizer.
+	held bool
 	// written is the version that the operator wrote last, writtenAt when.
 	written   string
 	writtenAt time.Time

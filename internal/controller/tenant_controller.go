@@ -175,6 +175,9 @@ func (r *TenantReconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tena
 			return nil, err
 		}
 	}
+	if count == 0 && len(r.vanished.of(key)) > 0 {
+		return waiting(v1alpha1.ReasonInUse, "Grants of ClientGrants that are gone already are still being revoked."), nil
+	}
 	if count > 0 {
 		return waiting(v1alpha1.ReasonInUse,
 			"ClientGrants that own grants in this tenant: %d, such as %s. Delete them first; they are revoked while this object waits.",

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
 
 // vanished keeps the ClientGrants that went although the operator's finalizer held them. The API server does not wait
@@ -64,7 +65,8 @@ func (v *vanished) keep(uid types.UID) {
 	delete(v.released, uid)
 }
 
-// note takes the last state of an object that is gone. Its finalizer is in it also where its removal was what ended it.
+// note takes the last state of an object that is gone. Its finalizer is in it also where its removal was what ended it; it
+// is not where somebody took it off before, but then the ID of the grant is recorded.
 func (v *vanished) note(obj *v1alpha1.ClientGrant) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -72,7 +74,8 @@ func (v *vanished) note(obj *v1alpha1.ClientGrant) {
 		delete(v.released, obj.UID)
 		return
 	}
-	if slices.Contains(obj.Finalizers, v1alpha1.ClientGrantFinalizer) && len(recordedBy(obj)) > 0 {
+	held := slices.Contains(obj.Finalizers, v1alpha1.ClientGrantFinalizer)
+	if held && len(recordedBy(obj)) > 0 || obj.Status.Origin != "" && obj.Status.GrantID != "" {
 		key := client.ObjectKeyFromObject(obj)
 		v.noted[key] = append(v.noted[key], obj.DeepCopy())
 	}
@@ -125,6 +128,9 @@ func (v *vanished) done(key types.NamespacedName) {
 func (r *ClientGrantReconciler) pursue(key types.NamespacedName) {
 	for _, obj := range r.vanished.take(key) {
 		l := &lost{obj: obj, memory: r.memories.last(key, obj)}
+		if !slices.Contains(obj.Finalizers, v1alpha1.ClientGrantFinalizer) && !l.memory.held {
+			continue // It had a record and never the finalizer: nothing was ever done for it.
+		}
 		l.memory.deletionSeen = time.Now()
 		r.claims.rename(key, lostKey(obj))
 		r.claims.refersTo(lostKey(obj), tenantKey(obj), recordedBy(obj))
@@ -137,7 +143,7 @@ func (r *ClientGrantReconciler) pursue(key types.NamespacedName) {
 const vanishedAgain = time.Second
 
 // followUp ends the access of an object that is gone already. There is no status to tell anything: what cannot be
-// revoked is told as left.
+// revoked is told as left, unless that may pass.
 func (r *ClientGrantReconciler) followUp(ctx context.Context, key types.NamespacedName, l *lost) (ctrl.Result, error) {
 	p := &pass{
 		ClientGrantReconciler: r, log: ctrl.LoggerFrom(ctx), key: key, obj: l.obj.DeepCopy(), stored: l.obj, memory: l.memory, gone: true,
@@ -145,7 +151,7 @@ func (r *ClientGrantReconciler) followUp(ctx context.Context, key types.Namespac
 	err := p.endAccess(ctx)
 	s := stateOf(err)
 	switch {
-	case err != nil && s.reason == v1alpha1.ReasonDeletionBlocked:
+	case err != nil && s.reason == v1alpha1.ReasonDeletionBlocked && !p.mayPass():
 		for _, identity := range recordedBy(p.obj) {
 			p.left(identity, "the ClientGrant is gone although its finalizer held it")
 		}
@@ -158,6 +164,15 @@ func (r *ClientGrantReconciler) followUp(ctx context.Context, key types.Namespac
 	r.vanished.done(key)
 	r.forget(key)
 	return ctrl.Result{}, nil
+}
+
+// mayPass says whether what keeps the grants of an object that is gone from being revoked may end by itself: the
+// Auth0Tenant is there and is to be enforced, but its credentials or the tenant are in trouble.
+func (p *pass) mayPass() bool {
+	return p.tenant != nil && p.tenant.DeletionTimestamp.IsZero() && p.tenant.Spec.Mode == v1alpha1.ModeEnforce &&
+		p.obj.Spec.Mode != v1alpha1.ModeObserve && p.obj.Spec.DeletionPolicy != v1alpha1.DeletionPolicyOrphan &&
+		p.tenant.Spec.DeletionPolicy != v1alpha1.DeletionPolicyOrphan && (p.session == nil || !p.session.Config().ReadOnly) &&
+		!slices.ContainsFunc(recordedBy(p.obj), func(identity grant.Identity) bool { return identity.Tenant != canonicalHost(p.tenant) })
 }
 
 // endAccess revokes what the object owned, or hands it over, as its deletion would have.

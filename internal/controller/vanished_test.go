@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -75,6 +76,24 @@ var _ = Describe("A ClientGrant that goes although the operator's finalizer hold
 		takeOffFinalizers(obj)
 		Eventually(gone(obj)).Should(BeTrue())
 		out.Remove()
+		expectRevoked()
+	})
+
+	It("leaves no access when the finalizer is taken off before it is deleted", func() {
+		takeOffFinalizers(obj)
+		remove(obj)
+		Eventually(gone(obj)).Should(BeTrue())
+		expectRevoked()
+	})
+
+	It("leaves no access when the credentials are in trouble for a while", func() {
+		secret := &corev1.Secret{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: tenant.Spec.Credentials.SecretRef.Name}, secret)).To(Succeed())
+		remove(secret)
+		Eventually(conditionOf(tenant)).Should(Equal("False SecretNotFound"))
+		lose(obj)
+		Consistently(eventsOf(tenant)).Should(BeEmpty())
+		create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: secret.Name}, Data: secret.Data})
 		expectRevoked()
 	})
 

@@ -26,6 +26,11 @@ func TestNamespacedInstallationNeedsNoClusterRole(t *testing.T) {
 		{harness.Namespace, "", "secrets", "get list watch", true},
 		{harness.Namespace, "", "configmaps", "get list watch", true},
 		{harness.Namespace, group, "clientgrants", "get list watch patch", true},
+		{harness.Namespace, group, "clientgrants/status", "patch", true},
+		{harness.Namespace, group, "auth0tenants", "get list watch patch", true},
+		{harness.Namespace, group, "auth0tenants/status", "patch", true},
+		{harness.Namespace, "events.k8s.io", "events", "create patch", true},
+		{harness.Namespace, "coordination.k8s.io", "leases", "get create update", true},
 		{"default", "", "secrets", "get list watch", false},
 		{"default", "", "configmaps", "get list watch", false},
 		{"default", group, "clientgrants", "get list watch patch", false},
@@ -38,7 +43,7 @@ func TestNamespacedInstallationNeedsNoClusterRole(t *testing.T) {
 		From: v1alpha1.NamespacesFromSelector, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "billing"}},
 	})
 	byName := w.withRule("named", v1alpha1.RuleNamespaces{From: v1alpha1.NamespacesFromNames, Names: []string{harness.Namespace}})
-	w.account = namespacedAccount
+	w.account, w.refusals = namespacedAccount, true // Rights are asked about above; whether they do is seen below.
 	w.start("--leader-elect", "--watch-namespaces="+harness.Namespace)
 	w.ready(byName)
 	w.Eventually(func() string { return w.condition(byLabel) }).Should(Equal("False RulesUnsupported"))

@@ -70,8 +70,11 @@ func checkRights(t *testing.T, account string, rights []right) {
 					Namespace: row.namespace, Group: row.group, Resource: row.resource, Verb: verb,
 				},
 			}}
-			g.Expect(k8s.Create(ctx, review)).To(Succeed())
-			g.Expect(review.Status.Allowed).To(Equal(row.allowed), fmt.Sprintf("%s %s in namespace %q", verb, row.resource, row.namespace))
+			g.Eventually(func() (bool, error) { // A role counts a moment after it was created.
+				answer := review.DeepCopy()
+				err := k8s.Create(ctx, answer)
+				return answer.Status.Allowed, err
+			}).Should(Equal(row.allowed), fmt.Sprintf("%s %s in namespace %q", verb, row.resource, row.namespace))
 		}
 	}
 }

@@ -27,11 +27,9 @@ const (
 	retryPeriod   = 2 * time.Second
 )
 
-// The operator's own share of the API server: its reads before writes come on top of the watches.
-const (
-	kubernetesQPS   = 100
-	kubernetesBurst = 200
-)
+// noLimit leaves it to the API server to say who goes first (API Priority and Fairness): the workers make few requests at
+// once anyway, and the lease must not queue behind them.
+const noLimit = -1
 
 // newManager wires everything together.
 func newManager(o *options) (ctrl.Manager, error) {
@@ -82,7 +80,7 @@ func restConfig(o *options) (*rest.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no access to Kubernetes (--kubeconfig %q): %w", o.kubeconfig, err)
 	}
-	config.QPS, config.Burst = kubernetesQPS, kubernetesBurst
+	config.QPS = noLimit
 	return config, nil
 }
 

@@ -113,7 +113,11 @@ func Missing(desired Fields, observed Grant) []string {
 	if deref(observed.AllowAllScopes) {
 		return nil
 	}
-	return without(desired.Scope, observed.Scope)
+	missing := without(desired.Scope, observed.Scope)
+	if len(missing) == 0 {
+		return nil // Kept for every grant that is in order, an empty slice would keep the room for all its scopes.
+	}
+	return missing
 }
 
 // Difference tells a change to people: which scopes come and go, and which other fields change.

@@ -74,6 +74,32 @@ func TestBudget_WaitsForTheResetWhereNextToNothingIsLeft(t *testing.T) {
 	})
 }
 
+func TestBudget_DoesNotWaitForTheResetBecauseOfWhatItUsedItself(t *testing.T) {
+	for remaining, wantWaits := range map[int]bool{1: false, 0: true} {
+		crowded(t, perSecond(10, 10), 8, func(t *testing.T, c *crowd) {
+			c.waitFor(time.Hour)
+			c.backlog("team", 30, tenant.ClassChange)
+			before := len(c.waitFor(time.Second))
+			c.budget.Observed(auth0.RateLimit{Limit: 12, Remaining: remaining, Reset: time.Now().Add(2 * time.Second), Known: true})
+			if got := len(c.waitFor(time.Second)) - before; (got == 0) != wantWaits {
+				t.Errorf("%d left: %d calls in the next second", remaining, got)
+			}
+		})
+	}
+	crowded(t, perSecond(10, 10), 8, func(t *testing.T, c *crowd) {
+		c.waitFor(time.Hour)
+		c.backlog("team", 30, tenant.ClassChange)
+		c.waitFor(time.Second)
+		c.budget.Observed(auth0.RateLimit{Limit: 12, Remaining: 11, Known: true})
+		before := len(c.waitFor(10 * time.Second)) // What it used is back long since: who uses the tenant now is somebody else.
+		c.budget.Observed(auth0.RateLimit{Limit: 12, Remaining: 1, Reset: time.Now().Add(2 * time.Second), Known: true})
+		c.backlog("other", 30, tenant.ClassChange)
+		if got := len(c.waitFor(time.Second)) - before; got != 0 {
+			t.Errorf("%d calls although others leave one", got)
+		}
+	})
+}
+
 // others is a tenant's bucket of which the operator has one part and everybody else another.
 type others struct {
 	limit, rate float64

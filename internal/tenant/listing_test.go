@@ -120,6 +120,26 @@ func TestListing_OfALongListIsGivenUpForFewClientsAndNotTriedAgain(t *testing.T)
 	}, pages(1), fill(20))
 }
 
+func TestListing_GivenUpLooksEachClientUpOnceForRefreshAndThoseWhoWait(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		names := clients(0, 10)
+		w.track(names...)
+		w.session.Refresh()
+		for _, name := range names {
+			w.pending(t, identity(name), time.Time{})
+		}
+		advance(time.Minute)
+		got := w.reads()
+		slices.Sort(got[10:])
+		if want := append(listReads(10), names...); !slices.Equal(got, want) {
+			t.Errorf("read %q, want %q", got, want)
+		}
+		if health := w.session.Health(); health.Completed == 0 || health.Err != nil {
+			t.Errorf("the refresh did not end: %+v", health)
+		}
+	}, pages(1), fill(20))
+}
+
 func TestListing_ForWhoeverWaitsLooksUpNobodyElse(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.track(clients(0, 4)...) // No refresh of these is due.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
@@ -122,8 +123,8 @@ func (s *Session) lookup(ctx context.Context, holder grant.Holder) {
 	s.mu.Lock()
 	changed := map[Key]struct{}{}
 	s.picture.merge(s.picture.holders[holder], found, began, changed)
-	if r := &s.refresh; len(r.lookups) > 0 && r.lookups[0] == holder {
-		r.lookups = r.lookups[1:]
+	if r := &s.refresh; slices.Contains(r.lookups, holder) {
+		r.lookups = slices.DeleteFunc(r.lookups, func(h grant.Holder) bool { return h == holder })
 		if len(r.lookups) == 0 && r.running {
 			s.finishRefresh(r.last)
 		}

@@ -16,6 +16,8 @@ type tokens struct {
 	full time.Time
 	// floor is the least that full may become when a token is put back: what came from outside stays in force.
 	floor time.Time
+	// own is what full would be if nothing had come from outside.
+	own time.Time
 	// stopped is the end of the last stop: full is so far away that there is one token then, and none before.
 	stopped time.Time
 }
@@ -24,6 +26,7 @@ type tokens struct {
 func newTokens(limit Limit, now time.Time) tokens {
 	t := tokens{interval: intervalOf(limit), burst: max(limit.Burst, 1)}
 	t.full = now.Add(t.span(t.burst - 1))
+	t.own = t.full
 	return t
 }
 
@@ -50,20 +53,21 @@ func (t *tokens) has(count int, now time.Time) bool {
 	return ever && !now.Before(at)
 }
 
+// spent is how many of the tokens that are not there the operator took itself.
+func (t *tokens) spent(now time.Time) float64 {
+	return max(float64(t.own.Sub(now))/float64(t.interval), 0)
+}
+
 // take takes a token that is there.
 func (t *tokens) take(now time.Time) {
-	if t.full.Before(now) {
-		t.full = now
-	}
-	t.full = t.full.Add(t.interval)
+	t.full = later(t.full, now).Add(t.interval)
+	t.own = later(t.own, now).Add(t.interval)
 }
 
 // putBack undoes a take, but not what lowered the bucket meanwhile.
 func (t *tokens) putBack() {
-	t.full = t.full.Add(-t.interval)
-	if t.full.Before(t.floor) {
-		t.full = t.floor
-	}
+	t.full = later(t.full.Add(-t.interval), t.floor)
+	t.own = t.own.Add(-t.interval)
 }
 
 // lower leaves at most that many tokens in the bucket at the given time.
@@ -84,11 +88,20 @@ func (t *tokens) stop(until time.Time) {
 // set changes rate and size. Tokens that are there stay, as far as they fit; a stop goes on.
 func (t *tokens) set(limit Limit, now time.Time) {
 	level := max(t.level(now), 0)
+	spent := t.spent(now)
 	t.interval, t.burst = intervalOf(limit), max(limit.Burst, 1)
 	missing := float64(t.burst) - level
 	t.full = now.Add(time.Duration(math.Ceil(missing * float64(t.interval))))
 	t.floor = t.full
+	t.own = now.Add(time.Duration(min(spent, missing) * float64(t.interval)))
 	if t.stopped.After(now) {
 		t.lower(1, t.stopped)
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }

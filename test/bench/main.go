@@ -33,7 +33,7 @@ func main() {
 	flag.Float64Var(&o.scale, "scale", 1, "how many objects, as a share of the full number")
 	flag.StringVar(&o.json, "json", "", "`file` for the results")
 	flag.StringVar(&o.log, "log", "", "`file` for the operator's log; default: none is kept")
-	flag.StringVar(&o.memory, "memory", "80MiB", "`GOMEMLIMIT` of the operator")
+	flag.StringVar(&o.memory, "memory", "100MiB", "`GOMEMLIMIT` of the operator")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, o)

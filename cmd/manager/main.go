@@ -30,5 +30,5 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	return mgr.Start(ctrl.SetupSignalHandler())
+	return serve(ctrl.SetupSignalHandler(), mgr)
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
@@ -10,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/clientgrants/clientgrant-operator/internal/controller"
@@ -63,12 +67,41 @@ func newManager(o *options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, add := range []func(string, healthz.Checker) error{mgr.AddHealthzCheck, mgr.AddReadyzCheck} {
-		if err := add("ping", healthz.Ping); err != nil {
-			return nil, err
-		}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, err
 	}
-	return mgr, nil
+	return mgr, mgr.AddReadyzCheck("caches", func(probe *http.Request) error {
+		if !filled(probe.Context(), mgr.GetCache()) {
+			return errors.New("not everything is read from Kubernetes yet: the log says what cannot be")
+		}
+		return nil
+	})
+}
+
+// probeWait is less than the kubelet waits for an answer.
+const probeWait = 500 * time.Millisecond
+
+// filled says whether the operator, leader or standby, has read from Kubernetes what it works on.
+func filled(ctx context.Context, caches cache.Cache) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeWait)
+	defer cancel()
+	return caches.WaitForCacheSync(ctx)
+}
+
+// serve runs the manager until the context ends. While its caches are being filled, controller-runtime does not notice that:
+// nothing has begun yet then that would have to come to an end.
+func serve(ctx context.Context, mgr ctrl.Manager) error {
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	if !filled(context.WithoutCancel(ctx), mgr.GetCache()) {
+		return nil
+	}
+	return <-ended
 }
 
 func restConfig(o *options) (*rest.Config, error) {

@@ -156,10 +156,8 @@ func (p *pass) release(ctx context.Context, records []*v1alpha1.OwnershipRecord)
 // mayRevoke says whether the tenant may be asked and told for this deletion.
 func (p *pass) mayRevoke(ctx context.Context) error {
 	name := p.tenant.Name
-	for _, record := range []*v1alpha1.OwnershipRecord{p.record(), p.obj.Status.Replaces} {
-		if identity, ok := identityOf(record); ok && identity.Tenant != canonicalHost(p.tenant) {
-			return p.blocked("The grant is in the tenant %q, but Auth0Tenant %q is of %q.", identity.Tenant, name, canonicalHost(p.tenant))
-		}
+	if identity, found := p.elsewhere(); found {
+		return p.blocked("The grant is in the tenant %q, but Auth0Tenant %q is of %q.", identity.Tenant, name, canonicalHost(p.tenant))
 	}
 	switch {
 	case p.obj.Spec.Mode == v1alpha1.ModeObserve:
@@ -169,7 +167,7 @@ func (p *pass) mayRevoke(ctx context.Context) error {
 	case p.session == nil && !p.tried():
 		return tenant.ErrPending
 	case p.session == nil || p.session.Health().Suspect && !p.session.Config().Dormant:
-		return p.blocked("Auth0Tenant %q is not ready, so that the grant cannot be revoked; its Ready condition says why.", name)
+		return p.blockedForNow("Auth0Tenant %q is not ready, so that the grant cannot be revoked; its Ready condition says why.", name)
 	case p.session.Config().ReadOnly:
 		return p.blocked("The operator only reads from Auth0Tenant %q.", name)
 	case !p.session.Config().Dormant:
@@ -179,7 +177,7 @@ func (p *pass) mayRevoke(ctx context.Context) error {
 	if err != nil || terminating {
 		return err
 	}
-	return p.blocked("Auth0Tenant %q has no credentials any more; its Ready condition says why.", name)
+	return p.blockedForNow("Auth0Tenant %q has no credentials any more; its Ready condition says why.", name)
 }
 
 // terminating says whether the Auth0Tenant or its namespace is being deleted: then credentials that were taken away
@@ -205,6 +203,13 @@ func (p *pass) blocked(format string, args ...any) *state {
 		reason = fmt.Sprintf("Auth0Tenant %q in namespace %q does not let the grant be revoked now.", p.tenant.Name, p.tenant.Namespace)
 	}
 	return waiting(v1alpha1.ReasonDeletionBlocked, "%s %s", reason, p.howToRelease())
+}
+
+// blockedForNow is blocked by what may end by itself while the Auth0Tenant stays: its credentials or the tenant are in trouble.
+func (p *pass) blockedForNow(format string, args ...any) *state {
+	s := p.blocked(format, args...)
+	s.passing = p.tenant.DeletionTimestamp.IsZero()
+	return s
 }
 
 // howToRelease says how to delete the object with the access left in place.

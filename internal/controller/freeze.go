@@ -17,10 +17,8 @@ func (p *pass) frozen(ctx context.Context, refusal *state) error {
 	if p.tenant == nil || p.usable() != nil || p.observing() {
 		return refusal
 	}
-	for _, identity := range recordedBy(p.obj) {
-		if identity.Tenant != canonicalHost(p.tenant) {
-			return refusal // That this tenant holds no such grant proves nothing about the other one.
-		}
+	if _, found := p.elsewhere(); found {
+		return refusal
 	}
 	p.track()
 	err := p.settleFrozen(ctx)

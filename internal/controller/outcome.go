@@ -45,6 +45,8 @@ type state struct {
 	later bool
 	// retry lets the queue's back-off say when to look again.
 	retry bool
+	// passing says that what blocks a deletion may end by itself.
+	passing bool
 	// silent states leave the status as it is.
 	silent bool
 	// forOwner is what the owner of the tenant is told, and nobody else.

@@ -39,6 +39,17 @@ func recordedBy(obj *v1alpha1.ClientGrant) (identities []grant.Identity) {
 	return identities
 }
 
+// elsewhere returns a recorded grant that is in another tenant than the one that the Auth0Tenant is of now: what this one
+// holds proves nothing about it.
+func (p *pass) elsewhere() (identity grant.Identity, found bool) {
+	for _, identity := range recordedBy(p.obj) {
+		if identity.Tenant != canonicalHost(p.tenant) {
+			return identity, true
+		}
+	}
+	return grant.Identity{}, false
+}
+
 // record is the object's ownership record.
 func (p *pass) record() *v1alpha1.OwnershipRecord { return &p.obj.Status.OwnershipRecord }
 

@@ -84,7 +84,7 @@ func (p *pass) notRevoked(identity grant.Identity, seen *grant.Grant, err error)
 	if s.retry || s.silent || s.after > 0 {
 		return err
 	}
-	blocked := p.blocked("%s", s.message)
+	blocked := p.blockedForNow("%s", s.message)
 	blocked.cause = err
 	return p.hold(identity, blocked, seen)
 }

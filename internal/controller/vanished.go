@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
-	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
 
 // vanished keeps the ClientGrants that went although the operator's finalizer held them. The API server does not wait
@@ -151,7 +150,7 @@ func (r *ClientGrantReconciler) followUp(ctx context.Context, key types.Namespac
 	err := p.endAccess(ctx)
 	s := stateOf(err)
 	switch {
-	case err != nil && s.reason == v1alpha1.ReasonDeletionBlocked && !p.mayPass():
+	case err != nil && s.reason == v1alpha1.ReasonDeletionBlocked && !s.passing:
 		for _, identity := range recordedBy(p.obj) {
 			p.left(identity, "the ClientGrant is gone although its finalizer held it")
 		}
@@ -164,15 +163,6 @@ func (r *ClientGrantReconciler) followUp(ctx context.Context, key types.Namespac
 	r.vanished.done(key)
 	r.forget(key)
 	return ctrl.Result{}, nil
-}
-
-// mayPass says whether what keeps the grants of an object that is gone from being revoked may end by itself: the
-// Auth0Tenant is there and is to be enforced, but its credentials or the tenant are in trouble.
-func (p *pass) mayPass() bool {
-	return p.tenant != nil && p.tenant.DeletionTimestamp.IsZero() && p.tenant.Spec.Mode == v1alpha1.ModeEnforce &&
-		p.obj.Spec.Mode != v1alpha1.ModeObserve && p.obj.Spec.DeletionPolicy != v1alpha1.DeletionPolicyOrphan &&
-		p.tenant.Spec.DeletionPolicy != v1alpha1.DeletionPolicyOrphan && (p.session == nil || !p.session.Config().ReadOnly) &&
-		!slices.ContainsFunc(recordedBy(p.obj), func(identity grant.Identity) bool { return identity.Tenant != canonicalHost(p.tenant) })
 }
 
 // endAccess revokes what the object owned, or hands it over, as its deletion would have.

@@ -15,9 +15,6 @@ const longestPause = time.Minute
 // lowShare: a limit of which less than one in so many requests is left is left to the tenant's other users.
 const lowShare = 10
 
-// roundings is by how many requests the two sides' books may differ: headers tell whole requests, and of a moment ago.
-const roundings = 2
-
 // EndCall ends the call for which key has a token. A call that was not sent gives its token back.
 func (b *Budget) EndCall(key Key, outcome Outcome) {
 	b.mu.Lock()
@@ -64,33 +61,35 @@ func (b *Budget) Forget(key Key) {
 	}
 }
 
-// Observed takes in the headers of an answer. They lower the bucket and never raise it; no more calls are under way than
-// the tenant says are left; and where others leave next to nothing, the host waits until the bucket is said to be full
-// again: a call now would likely be one too many. An answer without such headers changes nothing, nor does a reset that
-// cannot be true.
-func (b *Budget) Observed(limit auth0.RateLimit) {
+// Observed takes in the headers of an answer to a request that was sent so long ago: they speak of a moment after that. They
+// lower the bucket and never raise it; no more calls are under way than the tenant says are left; and where others leave
+// next to nothing, the host waits until the bucket is said to be full again: a call now would likely be one too many. An
+// answer without such headers changes nothing, nor does a reset that cannot be true.
+func (b *Budget) Observed(limit auth0.RateLimit, ago time.Duration) {
 	if !limit.Known {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	low := b.low(limit, now)
-	b.tokens.lower(limit.Remaining, now)
-	b.flight.remaining = limit.Remaining
+	sent := now.Add(-ago)
+	left, others := limit.Remaining, b.othersUse(limit, sent)
+	if !others && left == 0 {
+		left = -1 // The books of both sides are a request apart: with one token less they go on together.
+	}
 	// Answers to calls that were under way at the same time tell of the same shortage: the first decides.
-	if pause := limit.Reset.Sub(now); low && pause > 0 && pause <= longestPause && !b.tokens.stopped.After(now) {
+	low := others && left*lowShare < limit.Limit && !b.tokens.stopped.After(now)
+	if pause := limit.Reset.Sub(now); low && pause > 0 && pause <= longestPause {
 		b.tokens.stop(limit.Reset)
 	}
+	b.tokens.lower(left, sent)
+	b.flight.remaining = limit.Remaining
 	b.arm(now)
 }
 
-// low says whether others, or a limit that is smaller than the operator was told, leave next to nothing. What the operator
-// itself has used comes back at its own rate, which the tenant grants.
-func (b *Budget) low(limit auth0.RateLimit, now time.Time) bool {
-	gone := float64(limit.Limit - limit.Remaining)
-	ours := b.tokens.spent(now) + roundings
-	return limit.Remaining*lowShare < limit.Limit && (limit.Remaining == 0 || gone > ours)
+// othersUse says whether it is not the operator itself that has used most of what is gone: that comes back at its own rate.
+func (b *Budget) othersUse(limit auth0.RateLimit, at time.Time) bool {
+	return float64(limit.Limit-limit.Remaining) > 2*b.tokens.spent(at)
 }
 
 // Refused stops the host after a 429 until its reset, as its headers tell, a minute at most. Then there is one token:

@@ -176,14 +176,14 @@ func TestBudget_SendsNoMoreAtOnceThanTheTenantSaysAreLeft(t *testing.T) {
 	crowded(t, tenant.Limit{PerMinute: 60000, Burst: 1000}, 8, func(t *testing.T, c *crowd) {
 		c.calls = 100 * time.Millisecond
 		c.waitFor(time.Minute)
-		c.budget.Observed(auth0.RateLimit{Limit: 12, Remaining: 2, Known: true})
+		c.budget.Observed(auth0.RateLimit{Limit: 12, Remaining: 2, Known: true}, 0)
 		c.waitFor(time.Second)
 		c.backlog("team", 50, tenant.ClassChange)
 		c.waitFor(time.Second)
 		if _, highest := c.underWay(); highest != 2 {
 			t.Errorf("%d calls at once with 2 left", highest)
 		}
-		c.budget.Observed(auth0.RateLimit{Limit: 12, Remaining: 12, Known: true})
+		c.budget.Observed(auth0.RateLimit{Limit: 12, Remaining: 12, Known: true}, 0)
 		c.waitFor(time.Second)
 		if _, highest := c.underWay(); highest != 8 {
 			t.Errorf("%d calls at once with 12 left, want 8", highest)

@@ -91,7 +91,7 @@ func (c *crowd) apply(d deed, h *history) {
 		h.stops = append(h.stops, stop{now, now + min(wait, time.Minute)})
 		c.budget.Refused(auth0.RateLimit{RetryAfter: time.Duration(d.seconds) * time.Second})
 	case "observed":
-		c.budget.Observed(auth0.RateLimit{Limit: 10, Remaining: d.seconds % 11, Known: true})
+		c.budget.Observed(auth0.RateLimit{Limit: 10, Remaining: d.seconds % 11, Known: true}, 0)
 	}
 }
 

@@ -163,7 +163,7 @@ func TestBudget_CallThatWasNotSentGivesItsTokenBack(t *testing.T) {
 			t.Errorf("%v tokens in a bucket of 2", left)
 		}
 		c.budget.Acquire(in("team", "a"), tenant.ClassChange)
-		c.budget.Observed(auth0.RateLimit{Limit: 2, Known: true})
+		c.budget.Observed(auth0.RateLimit{Limit: 2, Known: true}, 0)
 		c.budget.EndCall(in("team", "a"), tenant.Unsent)
 		c.budget.EndCall(in("team", "a"), tenant.Unsent)
 		if left := c.budget.Remaining(); left != 0 {

@@ -110,7 +110,7 @@ func (w *world) newClient(t *testing.T) *auth0.Client {
 				w.budget.Refused(response.RateLimit)
 				return
 			}
-			w.budget.Observed(response.RateLimit)
+			w.budget.Observed(response.RateLimit, response.Duration)
 		},
 	})
 	if err != nil {

@@ -136,7 +136,7 @@ func (s *Sessions) Observed(host string, response auth0.Response) {
 	case response.Status == http.StatusTooManyRequests:
 		budget.Refused(response.RateLimit)
 	default:
-		budget.Observed(response.RateLimit)
+		budget.Observed(response.RateLimit, response.Duration)
 	}
 }
 

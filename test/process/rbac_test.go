@@ -1,9 +1,11 @@
 package process_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
+	"syscall"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -82,17 +84,38 @@ func checkRights(t *testing.T, account string, rights []right) {
 func TestOperatorAnswersItsProbes(t *testing.T) {
 	w := newWorld(t, crashes)
 	operator := w.start()
-	address := regexp.MustCompile(`"addr":"(127\.0\.0\.1:\d+)"`)
-	w.Eventually(operator.Output).Should(MatchRegexp(address.String()))
 	for _, path := range []string{"/healthz", "/readyz"} {
-		w.Eventually(func() (int, error) {
-			answer, err := http.Get("http://" + address.FindStringSubmatch(operator.Output())[1] + path)
-			if err != nil {
-				return 0, err
-			}
-			return answer.StatusCode, answer.Body.Close()
-		}).Should(Equal(http.StatusOK))
+		w.Eventually(func() (int, error) { return operator.probe(path) }).Should(Equal(http.StatusOK), path)
 	}
+}
+
+func TestOperatorWithoutRightsIsNotReadyAndEndsWhenItIsTold(t *testing.T) {
+	w := newWorld(t, crashes)
+	w.refusals = true
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: harness.Namespace, Name: "without-rights"}}
+	w.Expect(w.k8s.Create(ctx, account)).To(Succeed())
+	w.account, w.later = account.Name, append(w.later, account)
+	for _, flags := range [][]string{nil, {"--leader-elect"}} {
+		operator := w.start(flags...)
+		w.Eventually(operator.Output).Should(ContainSubstring("forbidden"))
+		w.Eventually(func() (int, error) { return operator.probe("/healthz") }).Should(Equal(http.StatusOK))
+		w.Expect(operator.probe("/readyz")).To(Equal(http.StatusInternalServerError))
+		operator.Signal(syscall.SIGTERM)
+		w.Eventually(operator.Done()).Should(BeClosed())
+	}
+}
+
+// probe asks as the kubelet does.
+func (r *replica) probe(path string) (status int, err error) {
+	address := regexp.MustCompile(`"addr":"(127\.0\.0\.1:\d+)"`).FindStringSubmatch(r.Output())
+	if address == nil {
+		return 0, errors.New("the probes are not served yet")
+	}
+	answer, err := http.Get("http://" + address[1] + path)
+	if err != nil {
+		return 0, err
+	}
+	return answer.StatusCode, answer.Body.Close()
 }
 
 // TestShippedRBACSuffices takes the operator through what the other tests leave out; world.end looks for refusals.

@@ -106,6 +106,22 @@ var _ = Describe("A ClientGrant that goes although the operator's finalizer hold
 		expectLeft()
 	})
 
+	It("says that access remains where the grant became one of Auth0's own", func() {
+		remote.EditGrant(obj.Status.GrantID, func(g *sim.Grant) { g.IsSystem = true })
+		resync(tenant)
+		Eventually(conditionOf(obj)).Should(Equal("False SystemGrant"))
+		lose(obj)
+		expectLeft()
+	})
+
+	It("does not give up where Auth0 refuses the deletion", func() {
+		refusal := remote.Inject(sim.Fault{Method: http.MethodDelete, Route: routeGrant, Status: http.StatusForbidden, Times: -1})
+		lose(obj)
+		Eventually(refusal.Hits).ShouldNot(BeZero())
+		Consistently(eventsOf(tenant)).Should(BeEmpty())
+		Expect(countLeft(tenant)).To(BeZero())
+	})
+
 	It("keeps the access that is to stay", func() {
 		edit(obj, func(o *v1alpha1.ClientGrant) { o.Spec.DeletionPolicy = v1alpha1.DeletionPolicyOrphan })
 		Eventually(conditionOf(obj)).Should(Equal("True Available"))

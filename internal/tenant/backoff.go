@@ -17,18 +17,22 @@ const (
 	lastProof  = 30 * time.Minute
 )
 
+// serve adds those who waited for what is known now.
+func (s *Session) serve(changed map[Key]struct{}) {
+	for key, w := range s.waiting {
+		if seen, ok := s.picture.seen(w.identity); ok && !seen.Began.Before(w.notBefore) {
+			delete(s.waiting, key)
+			changed[key] = struct{}{}
+		}
+	}
+}
+
 // succeeded ends a read: it unlocks the session and wakes whoever waited for what was read, or is changed by it.
 func (s *Session) succeeded(changed map[Key]struct{}) {
 	defer s.mu.Unlock()
 	if s.failure.err != nil {
 		s.failure = failure{}
 		s.report()
-	}
-	for key, w := range s.waiting {
-		if seen, ok := s.picture.seen(w.identity); ok && !seen.Began.Before(w.notBefore) {
-			delete(s.waiting, key)
-			changed[key] = struct{}{}
-		}
 	}
 	for key := range changed {
 		s.wake(key)

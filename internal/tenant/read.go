@@ -88,6 +88,7 @@ func (s *Session) listed(l *listing, changed map[Key]struct{}) {
 	s.refresh.pages = l.pages
 	s.refresh.listing = nil
 	s.picture.merge(s.picture.trackedSince(l.began), l.found, l.began, changed)
+	s.serve(changed)
 	if s.refresh.running && len(s.refresh.lookups) == 0 {
 		s.finishRefresh(l.began)
 	}
@@ -123,6 +124,7 @@ func (s *Session) lookup(ctx context.Context, holder grant.Holder) {
 	s.mu.Lock()
 	changed := map[Key]struct{}{}
 	s.picture.merge(s.picture.holders[holder], found, began, changed)
+	s.serve(changed)
 	if r := &s.refresh; slices.Contains(r.lookups, holder) {
 		r.lookups = slices.DeleteFunc(r.lookups, func(h grant.Holder) bool { return h == holder })
 		if len(r.lookups) == 0 && r.running {
@@ -159,7 +161,7 @@ func (s *Session) list(ctx context.Context, client *auth0.Client, filter auth0.F
 func (s *Session) token(ctx context.Context) bool {
 	for {
 		s.mu.Lock()
-		class := s.urgency(time.Now())
+		class := s.whoWaits(time.Now()).class
 		s.mu.Unlock()
 		if s.budget.Acquire(s.key(), class) {
 			return true

@@ -47,6 +47,14 @@ type listing struct {
 	unmanaged int
 }
 
+// used is how many pages of the list were read so far.
+func (r *refresh) used() int {
+	if r.listing == nil {
+		return 0
+	}
+	return r.listing.pages
+}
+
 // Health is what an Auth0Tenant tells of its session.
 type Health struct {
 	// Err is why reading fails now; nil while it works.
@@ -97,13 +105,13 @@ func (s *Session) step(ctx context.Context) time.Duration {
 		s.mu.Unlock()
 		return wait
 	}
-	job, wait := s.next(now)
-	class := s.urgency(now)
+	waiting := s.whoWaits(now)
+	job, wait := s.next(now, waiting)
 	s.mu.Unlock()
 	switch {
 	case job.read == nil:
 		return wait
-	case !s.acquire(job, class):
+	case !s.acquire(job, waiting.class):
 		return idle
 	}
 	job.read(ctx)
@@ -151,21 +159,43 @@ func (s *Session) acquire(job job, class Class) bool {
 	return taken
 }
 
-// urgency is that of the most urgent who wait for a read.
-func (s *Session) urgency(now time.Time) Class {
-	class := ClassResync
+// waiters sums up who waits for a read. There may be as many as objects, and one more with every object that asks.
+type waiters struct {
+	// class is that of the most urgent.
+	class Class
+	// oldest is the holder that waits longest among those, since when.
+	oldest grant.Holder
+	since  time.Time
+	// count is how many holders wait, as far as that decides between a listing and look-ups.
+	count int
+	// later is how long until the next one may be looked up.
+	later time.Duration
+}
+
+func (s *Session) whoWaits(now time.Time) waiters {
+	found := waiters{class: ClassResync, later: idle}
+	holders, enough := map[grant.Holder]struct{}{}, max(s.refresh.pages, s.refresh.used())+1
 	for _, w := range s.waiting {
-		if s.readyIn(w, now) <= 0 {
-			class = min(class, w.class)
+		if until := s.readyIn(w, now); until > 0 {
+			found.later = min(found.later, until)
+			continue
+		}
+		holder := w.identity.Holder()
+		if len(holders) < enough {
+			holders[holder] = struct{}{}
+		}
+		if w.class < found.class || w.class == found.class && (found.since.IsZero() || w.since.Before(found.since)) {
+			found.class, found.since, found.oldest = w.class, w.since, holder
 		}
 	}
-	return class
+	found.count = len(holders)
+	return found
 }
 
 // readyIn is how long a wanted look has to be put off.
 func (s *Session) readyIn(w want, now time.Time) time.Duration {
 	wait := w.notBefore.Sub(now)
-	if s.picture.written(w.identity) && w.class == ClassRevocation {
+	if w.class == ClassRevocation && s.picture.written(w.identity) {
 		wait = max(wait, s.proofWait(now))
 	}
 	return wait
@@ -173,20 +203,19 @@ func (s *Session) readyIn(w want, now time.Time) time.Duration {
 
 // next chooses the read that serves most: a look-up of the client that waits longest, or a page of the list where more
 // clients wait than the list has pages.
-func (s *Session) next(now time.Time) (next job, wait time.Duration) {
-	holder, waiting, wait := s.waitingHolders(now)
-	if waiting == 0 && (s.config.Dormant || len(s.picture.holders) == 0) {
+func (s *Session) next(now time.Time, waiting waiters) (next job, wait time.Duration) {
+	if waiting.count == 0 && (s.config.Dormant || len(s.picture.holders) == 0) {
 		// What is being read serves nobody any more.
 		s.refresh.running, s.refresh.listing, s.refresh.lookups = false, nil, nil
 	}
-	if growing := s.grows(now); waiting > 0 && growing > 0 && s.urgency(now) != ClassRevocation {
+	if growing := s.grows(now); waiting.count > 0 && growing > 0 && waiting.class != ClassRevocation {
 		return job{}, growing
 	}
 	s.crowd = crowd{}
 	s.startRefresh(now)
 	switch r := &s.refresh; {
-	case waiting > 0 && !s.listingServes(waiting):
-		return job{read: func(ctx context.Context) { s.lookup(ctx, holder) }}, 0
+	case waiting.count > 0 && !s.listingServes(waiting.count):
+		return job{read: func(ctx context.Context) { s.lookup(ctx, waiting.oldest) }}, 0
 	case r.listing != nil:
 		return job{read: s.listPage, page: true}, 0
 	case len(r.lookups) > 0:
@@ -194,47 +223,22 @@ func (s *Session) next(now time.Time) (next job, wait time.Duration) {
 		return job{read: func(ctx context.Context) { s.lookup(ctx, holder) }}, 0
 	}
 	if s.config.Dormant {
-		return job{}, wait
+		return job{}, waiting.later
 	}
-	return job{}, min(wait, max(s.refresh.due.Sub(now), 0))
-}
-
-// waitingHolders returns the holder that waits longest among the most urgent, how many wait, and how long until the next
-// one may be looked up.
-func (s *Session) waitingHolders(now time.Time) (oldest grant.Holder, count int, wait time.Duration) {
-	holders := map[grant.Holder]struct{}{}
-	var since time.Time
-	class := s.urgency(now)
-	wait = idle
-	for _, w := range s.waiting {
-		if until := s.readyIn(w, now); until > 0 {
-			wait = min(wait, until)
-			continue
-		}
-		holder := w.identity.Holder()
-		holders[holder] = struct{}{}
-		if w.class == class && (since.IsZero() || w.since.Before(since)) {
-			since, oldest = w.since, holder
-		}
-	}
-	return oldest, len(holders), wait
+	return job{}, min(waiting.later, max(s.refresh.due.Sub(now), 0))
 }
 
 // listingServes says whether reading the list is the cheaper way to serve that many holders, and starts it if so. Of an
 // unknown tenant pages are read until as many were used as holders wait.
 func (s *Session) listingServes(waiting int) bool {
-	l, pages := s.refresh.listing, s.refresh.pages
-	used := 0
-	if l != nil {
-		used = l.pages
-	}
+	pages, used := s.refresh.pages, s.refresh.used()
 	switch {
 	case pages == 0 && used >= waiting:
 		return false
 	case pages > 0 && waiting <= max(pages-used, 1):
 		return false
 	}
-	if l == nil {
+	if s.refresh.listing == nil {
 		s.startListing(time.Now())
 	}
 	return true

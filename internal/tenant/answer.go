@@ -15,7 +15,26 @@ const longestPause = time.Minute
 // lowShare: a limit of which less than one in so many requests is left is left to the tenant's other users.
 const lowShare = 10
 
-// EndCall ends the call for which key has a token. A call that was not sent gives its token back.
+// StartCall says that the call for which key has a token leaves now. Only then the token is gone, and another one begins to
+// come: the tenant counts when a call arrives, and there may be writes to Kubernetes between the token and the call.
+func (b *Budget) StartCall(key Key) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.places[key]; p != nil && p.state == stateUnderWay {
+		b.send(p, time.Now())
+		b.arm(time.Now())
+	}
+}
+
+func (b *Budget) send(p *place, now time.Time) {
+	if !p.sent {
+		p.sent = true
+		b.unsent--
+		b.tokens.take(now)
+	}
+}
+
+// EndCall ends the call for which key has a token. A call that was not sent leaves its token to the next.
 func (b *Budget) EndCall(key Key, outcome Outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -25,11 +44,11 @@ func (b *Budget) EndCall(key Key, outcome Outcome) {
 }
 
 func (b *Budget) endCall(p *place, outcome Outcome) {
+	if outcome != Unsent {
+		b.send(p, time.Now())
+	}
 	b.drop(p)
 	b.flight.learn(outcome)
-	if outcome == Unsent {
-		b.tokens.putBack()
-	}
 	b.arm(time.Now())
 }
 

@@ -45,11 +45,11 @@ const listingShare = 2
 //
 // Tokens go by class; within a class the namespaces take turns; within a namespace they go by age, which is when a key
 // asked first. Every tenth token goes to whoever waits longest. Whoever is called has a token and a slot for five seconds;
-// then the next is called, and the late one takes what is there when it comes. A token is gone only when it is taken, so
-// that in no span of time more are taken than the bucket holds and its rate adds, however late those come who were called.
+// then the next is called, and the late one takes what is there when it comes. A token is gone only when its call leaves, so
+// that in no span of time more leave than the bucket holds and its rate adds, however late those come who were called.
 //
 // The price: as many calls as the bucket holds, or as may be under way at once, in the time between a call to a key and
-// its coming. A bucket that is smaller than the rate times that time cannot give its whole rate.
+// the leaving of its request. A bucket that is smaller than the rate times that time cannot give its whole rate.
 type Budget struct {
 	wake func(Key)
 
@@ -62,6 +62,8 @@ type Budget struct {
 	// called have a token and a slot waiting for them, late have not come for it; both in the order of being called.
 	called []*place
 	late   []*place
+	// unsent is how many have their token, and have not made their call yet.
+	unsent int
 	// resting are those who want a page of a listing too early after lastPage.
 	resting  []*place
 	lastPage time.Time
@@ -87,8 +89,8 @@ type place struct {
 	page  bool
 	age   uint64
 	state state
-	// asked is set when the key asked in its present pass.
-	asked bool
+	// asked is set when the key asked in its present pass, sent when the call for which it has a token left.
+	asked, sent bool
 	// until is when being called, or late, ends.
 	until time.Time
 	// turn is what its namespace had when it was served; 0 while it waits.
@@ -123,9 +125,9 @@ func (b *Budget) SetLimit(limit Limit) {
 	b.arm(now)
 }
 
-// Acquire takes a token for a call of key, which must be made at once and ended with EndCall. Where there is none, or
-// others are before it, the key gets a place, and is woken when it is its turn: it then asks again. Asking again earlier
-// changes nothing but the class.
+// Acquire takes a token for a call of key, which must be made at once, between StartCall and EndCall. Where there is none,
+// or others are before it, the key gets a place, and is woken when it is its turn: it then asks again. Asking again
+// earlier changes nothing but the class.
 func (b *Budget) Acquire(key Key, class Class) bool { return b.acquire(key, class, false) }
 
 // AcquirePage is Acquire for a page of a listing: those get at most half of the budget, whoever asks, and wait for their
@@ -160,9 +162,9 @@ func (b *Budget) acquire(key Key, class Class, page bool) bool {
 	if page {
 		b.lastPage = now
 	}
-	b.tokens.take(now)
+	b.unsent++
 	b.flight.count++
-	p.state, p.turn = stateUnderWay, 0
+	p.state, p.turn, p.sent = stateUnderWay, 0, false
 	return true
 }
 
@@ -176,5 +178,5 @@ func (b *Budget) mayTake(p *place, class Class, page bool, now time.Time) bool {
 	if page && now.Before(b.pagesFrom()) {
 		return false
 	}
-	return b.tokens.has(1, now) && b.flight.count < b.flight.slots()
+	return b.tokens.has(b.unsent+1, now) && b.flight.count < b.flight.slots()
 }

@@ -3,6 +3,7 @@ package tenant_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -114,6 +115,7 @@ func TestBudget_CallsNoMoreThanTheBucketHolds(t *testing.T) {
 		c.budget.EndCall(in("team", "hanging"), tenant.Unanswered) // One at a time from now on.
 		c.waitFor(time.Second)
 		c.budget.Acquire(in("team", "hanging"), tenant.ClassChange)
+		c.budget.StartCall(in("team", "hanging"))
 		c.backlog("team", 20, tenant.ClassChange)
 		c.waitFor(time.Hour)
 		c.budget.EndCall(in("team", "hanging"), tenant.Answered)
@@ -121,6 +123,43 @@ func TestBudget_CallsNoMoreThanTheBucketHolds(t *testing.T) {
 			t.Errorf("%d were called to a bucket of 2", c.totalWakes())
 		}
 		c.waitFor(time.Hour)
+	})
+}
+
+func TestBudget_CountsACallWhenItLeaves(t *testing.T) {
+	crowded(t, perSecond(10, 10), 100, func(t *testing.T, c *crowd) {
+		c.waitFor(time.Hour)
+		slow := []tenant.Key{in("team", "0"), in("team", "1"), in("team", "2"), in("team", "3"), in("team", "4"), in("team", "5")}
+		for _, key := range slow {
+			if !c.budget.Acquire(key, tenant.ClassChange) {
+				t.Fatal("no token in a full bucket")
+			}
+		}
+		c.waitFor(time.Second)
+		for _, key := range slow[:3] {
+			c.budget.StartCall(key)
+		}
+		for _, key := range slow[1:3] {
+			c.budget.EndCall(key, tenant.Answered)
+		}
+		for _, key := range slow[3:] {
+			c.budget.EndCall(key, tenant.Unsent)
+		}
+		c.backlog("other", 20, tenant.ClassChange)
+		if got := len(c.waitFor(0)); got != 7 {
+			t.Errorf("%d calls beside three that left now, want the other 7 of 10", got)
+		}
+	})
+	crowded(t, perSecond(10, 10), 100, func(t *testing.T, c *crowd) {
+		c.waitFor(time.Hour)
+		for n := range 8 {
+			c.budget.Acquire(in("team", strconv.Itoa(n)), tenant.ClassChange)
+		}
+		c.waitFor(time.Second)
+		c.backlog("other", 20, tenant.ClassChange)
+		if got := len(c.waitFor(0)); got != 2 {
+			t.Errorf("%d calls beside eight that are still to leave, want the other 2 of 10", got)
+		}
 	})
 }
 

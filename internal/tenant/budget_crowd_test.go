@@ -127,6 +127,7 @@ func (c *crowd) pass(key tenant.Key, e errand) {
 	if e.page && !c.budget.AcquirePage(key, e.class) || !e.page && !c.budget.Acquire(key, e.class) {
 		return
 	}
+	c.budget.StartCall(key)
 	c.mu.Lock()
 	c.taken = append(c.taken, token{key, e.class, time.Since(c.start)})
 	c.flying++

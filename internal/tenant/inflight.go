@@ -10,7 +10,7 @@ import (
 type Outcome int
 
 const (
-	// Unsent is for a call that was not made after all: its token is given back.
+	// Unsent is for a call that was not made after all: its token is left to the next.
 	Unsent Outcome = iota
 	// Answered is for one that the tenant answered in time, whatever it said.
 	Answered

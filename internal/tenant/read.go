@@ -151,6 +151,7 @@ func (s *Session) behind(holder grant.Holder) {
 
 // list makes the call for which the session has a token.
 func (s *Session) list(ctx context.Context, client *auth0.Client, filter auth0.Filter, next string) (auth0.Page, error) {
+	s.budget.StartCall(s.key())
 	page, err := client.ListPage(ctx, filter, next)
 	s.budget.EndCall(s.key(), OutcomeOf(err))
 	s.countCall(filter.Holder)

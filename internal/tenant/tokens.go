@@ -14,8 +14,6 @@ type tokens struct {
 	burst int
 	// full is when the bucket is full, if nothing is taken from now on.
 	full time.Time
-	// floor is the least that full may become when a token is put back: what came from outside stays in force.
-	floor time.Time
 	// own is what full would be if nothing had come from outside.
 	own time.Time
 	// stopped is the end of the last stop: full is so far away that there is one token then, and none before.
@@ -64,16 +62,10 @@ func (t *tokens) take(now time.Time) {
 	t.own = later(t.own, now).Add(t.interval)
 }
 
-// putBack undoes a take, but not what lowered the bucket meanwhile.
-func (t *tokens) putBack() {
-	t.full = later(t.full.Add(-t.interval), t.floor)
-	t.own = t.own.Add(-t.interval)
-}
-
 // lower leaves at most that many tokens in the bucket at the given time.
 func (t *tokens) lower(count int, at time.Time) {
 	if bound := at.Add(t.span(t.burst - min(count, t.burst))); bound.After(t.full) {
-		t.full, t.floor = bound, bound
+		t.full = bound
 	}
 }
 
@@ -92,7 +84,6 @@ func (t *tokens) set(limit Limit, now time.Time) {
 	t.interval, t.burst = intervalOf(limit), max(limit.Burst, 1)
 	missing := float64(t.burst) - level
 	t.full = now.Add(time.Duration(math.Ceil(missing * float64(t.interval))))
-	t.floor = t.full
 	t.own = now.Add(time.Duration(min(spent, missing) * float64(t.interval)))
 	if t.stopped.After(now) {
 		t.lower(1, t.stopped)

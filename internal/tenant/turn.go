@@ -30,9 +30,9 @@ func (b *Budget) callNext() []Key {
 	return keys
 }
 
-// next returns who is next, if there are a token and a slot that nobody else was called for; nil otherwise.
+// next returns who is next, if there are a token and a slot that nobody else was called for or has; nil otherwise.
 func (b *Budget) next(now time.Time) *place {
-	if len(b.called)+b.flight.count >= b.flight.slots() || !b.tokens.has(len(b.called)+1, now) {
+	if len(b.called)+b.flight.count >= b.flight.slots() || !b.tokens.has(len(b.called)+b.unsent+1, now) {
 		return nil
 	}
 	for {
@@ -78,6 +78,9 @@ func (b *Budget) withdraw(p *place) {
 		b.late = without(b.late, p)
 	case stateUnderWay:
 		b.flight.count--
+		if !p.sent {
+			b.unsent--
+		}
 	case stateNew:
 	}
 	p.state = stateNew
@@ -130,7 +133,7 @@ func (b *Budget) arm(now time.Time) {
 		earliest(b.pagesFrom())
 	}
 	if b.line.all.len() > 0 && len(b.called)+b.flight.count < b.flight.slots() {
-		if at, ever := b.tokens.due(len(b.called) + 1); ever {
+		if at, ever := b.tokens.due(len(b.called) + b.unsent + 1); ever {
 			earliest(at)
 		}
 	}

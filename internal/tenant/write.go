@@ -56,6 +56,7 @@ func (s *Session) write(key Key, identity grant.Identity,
 		s.budget.EndCall(key, Unsent)
 		return grant.Grant{}, ErrReadOnly
 	}
+	s.budget.StartCall(key)
 	sent := time.Now()
 	held, err := call(s.currentClient())
 	s.budget.EndCall(key, OutcomeOf(err))

@@ -247,6 +247,7 @@ func TestReady_WakesWhoWaitsForAToken(t *testing.T) {
 		if err := w.session.Ready(key("a"), tenant.ClassChange); err != nil {
 			t.Fatal(err)
 		}
+		w.budget.StartCall(key("a"))
 		start := time.Now()
 		if err := w.session.Ready(key("b"), tenant.ClassChange); !errors.Is(err, tenant.ErrParked) {
 			t.Fatalf("error %v", err)

@@ -45,7 +45,7 @@ type state struct {
 	later bool
 	// retry lets the queue's back-off say when to look again.
 	retry bool
-	// passing says that what blocks a deletion may end by itself.
+	// passing says that what blocks a deletion may end by itself while the Auth0Tenant stays.
 	passing bool
 	// silent states leave the status as it is.
 	silent bool

@@ -150,7 +150,7 @@ func (r *ClientGrantReconciler) followUp(ctx context.Context, key types.Namespac
 	err := p.endAccess(ctx)
 	s := stateOf(err)
 	switch {
-	case err != nil && s.reason == v1alpha1.ReasonDeletionBlocked && !s.passing:
+	case err != nil && s.reason == v1alpha1.ReasonDeletionBlocked && (!s.passing || !p.tenant.DeletionTimestamp.IsZero()):
 		for _, identity := range recordedBy(p.obj) {
 			p.left(identity, "the ClientGrant is gone although its finalizer held it")
 		}

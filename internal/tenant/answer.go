@@ -93,7 +93,7 @@ func (b *Budget) Observed(limit auth0.RateLimit, ago time.Duration) {
 	now := time.Now()
 	sent := now.Add(-ago)
 	left, others := limit.Remaining, b.othersUse(limit, sent)
-	if !others && left == 0 {
+	if !others && left == 0 && limit.Limit > 1 {
 		left = -1 // The books of both sides are a request apart: with one token less they go on together.
 	}
 	// Answers to calls that were under way at the same time tell of the same shortage: the first decides.

@@ -79,6 +79,9 @@ func (t *tokens) stop(until time.Time) {
 
 // set changes rate and size. Tokens that are there stay, as far as they fit; a stop goes on.
 func (t *tokens) set(limit Limit, now time.Time) {
+	if t.interval == intervalOf(limit) && t.burst == max(limit.Burst, 1) {
+		return
+	}
 	level := max(t.level(now), 0)
 	spent := t.spent(now)
 	t.interval, t.burst = intervalOf(limit), max(limit.Burst, 1)

@@ -95,21 +95,6 @@ func nameOnly(object any) (any, error) {
 	return object, nil
 }
 
-// fillEarly has a standby read what the leader watches beside its own kinds: it takes over without reading first, and what it
-// may not read is noticed before.
-func fillEarly(objects cache.Cache, namespaced bool) error {
-	kinds := []string{"ConfigMap"}
-	if !namespaced {
-		kinds = append(kinds, "Namespace")
-	}
-	for _, kind := range kinds {
-		if _, err := objects.GetInformer(context.Background(), metadataOf(kind), cache.BlockUntilSynced(false)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // SetUp registers the two reconcilers, which wake each other by their queues, and ends their sessions with the manager.
 func SetUp(mgr ctrl.Manager, settings Settings) error {
 	grants, tenants := &Queue{}, &Queue{}
@@ -131,9 +116,6 @@ func SetUp(mgr ctrl.Manager, settings Settings) error {
 		return err
 	}
 	settings.Policy.Namespaced = len(settings.Namespaces) > 0
-	if err := fillEarly(mgr.GetCache(), settings.Policy.Namespaced); err != nil {
-		return err
-	}
 	err = (&TenantReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Sessions: sessions, Policy: settings.Policy, Namespaces: settings.Namespaces,
 		Guard: settings.Guard, UserAgent: settings.UserAgent, Queue: tenants, Grants: grants, vanished: gone, memories: memories,

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -28,10 +29,26 @@ func (r *ClientGrantReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.usersOf)).
 		WatchesRawSource(r.Queue.source()).
 		WithOptions(queueOptions(r.Workers))
+	watched := []string{"ConfigMap"}
 	if !r.Namespaced {
 		running.WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.within), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+		watched = append(watched, "Namespace")
+	}
+	if err := fillEarly(mgr.GetCache(), watched); err != nil {
+		return err
 	}
 	return running.Complete(r)
+}
+
+// fillEarly has a standby read what the leader watches beside its own kinds: it takes over without reading first, and what it
+// may not read is noticed before.
+func fillEarly(objects cache.Cache, kinds []string) error {
+	for _, kind := range kinds {
+		if _, err := objects.GetInformer(context.Background(), metadataOf(kind), cache.BlockUntilSynced(false)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // within returns the ClientGrants of a namespace.

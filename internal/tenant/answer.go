@@ -21,8 +21,9 @@ func (b *Budget) StartCall(key Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p := b.places[key]; p != nil && p.state == stateUnderWay {
-		b.send(p, time.Now())
-		b.arm(time.Now())
+		now := time.Now()
+		b.send(p, now)
+		b.arm(now)
 	}
 }
 
@@ -44,12 +45,13 @@ func (b *Budget) EndCall(key Key, outcome Outcome) {
 }
 
 func (b *Budget) endCall(p *place, outcome Outcome) {
+	now := time.Now()
 	if outcome != Unsent {
-		b.send(p, time.Now())
+		b.send(p, now)
 	}
 	b.drop(p)
 	b.flight.learn(outcome)
-	b.arm(time.Now())
+	b.arm(now)
 }
 
 // EndPass says that one look at the key's object came to its end. If it did not ask for a token, the key's place, or the

@@ -125,8 +125,9 @@ func (s *Session) lookup(ctx context.Context, holder grant.Holder) {
 	changed := map[Key]struct{}{}
 	s.picture.merge(s.picture.holders[holder], found, began, changed)
 	s.serve(changed)
-	if r := &s.refresh; slices.Contains(r.lookups, holder) {
-		r.lookups = slices.DeleteFunc(r.lookups, func(h grant.Holder) bool { return h == holder })
+	r := &s.refresh
+	if at := slices.Index(r.lookups, holder); at >= 0 {
+		r.lookups = slices.Delete(r.lookups, at, at+1)
 		if len(r.lookups) == 0 && r.running {
 			s.finishRefresh(r.last)
 		}

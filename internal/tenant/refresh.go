@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
@@ -175,8 +176,9 @@ type waiters struct {
 func (s *Session) whoWaits(now time.Time) waiters {
 	found := waiters{class: ClassResync, later: idle}
 	holders, enough := map[grant.Holder]struct{}{}, max(s.refresh.pages, s.refresh.used())+1
+	proof := sync.OnceValue(func() time.Duration { return s.proofWait(now) })
 	for _, w := range s.waiting {
-		if until := s.readyIn(w, now); until > 0 {
+		if until := s.readyIn(w, now, proof); until > 0 {
 			found.later = min(found.later, until)
 			continue
 		}
@@ -193,10 +195,10 @@ func (s *Session) whoWaits(now time.Time) waiters {
 }
 
 // readyIn is how long a wanted look has to be put off.
-func (s *Session) readyIn(w want, now time.Time) time.Duration {
+func (s *Session) readyIn(w want, now time.Time, proof func() time.Duration) time.Duration {
 	wait := w.notBefore.Sub(now)
 	if w.class == ClassRevocation && s.picture.written(w.identity) {
-		wait = max(wait, s.proofWait(now))
+		wait = max(wait, proof())
 	}
 	return wait
 }

@@ -79,12 +79,12 @@ func (t *tokens) stop(until time.Time) {
 
 // set changes rate and size. Tokens that are there stay, as far as they fit; a stop goes on.
 func (t *tokens) set(limit Limit, now time.Time) {
-	if t.interval == intervalOf(limit) && t.burst == max(limit.Burst, 1) {
+	interval, burst := intervalOf(limit), max(limit.Burst, 1)
+	if t.interval == interval && t.burst == burst {
 		return
 	}
-	level := max(t.level(now), 0)
-	spent := t.spent(now)
-	t.interval, t.burst = intervalOf(limit), max(limit.Burst, 1)
+	level, spent := max(t.level(now), 0), t.spent(now)
+	t.interval, t.burst = interval, burst
 	missing := float64(t.burst) - level
 	t.full = now.Add(time.Duration(math.Ceil(missing * float64(t.interval))))
 	t.own = now.Add(time.Duration(min(spent, missing) * float64(t.interval)))

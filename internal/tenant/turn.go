@@ -30,9 +30,12 @@ func (b *Budget) callNext() []Key {
 	return keys
 }
 
+// reserved is how many of the tokens that are there are meant for somebody, who is on the way or has not made the call yet.
+func (b *Budget) reserved() int { return len(b.called) + b.unsent }
+
 // next returns who is next, if there are a token and a slot that nobody else was called for or has; nil otherwise.
 func (b *Budget) next(now time.Time) *place {
-	if len(b.called)+b.flight.count >= b.flight.slots() || !b.tokens.has(len(b.called)+b.unsent+1, now) {
+	if len(b.called)+b.flight.count >= b.flight.slots() || !b.tokens.has(b.reserved()+1, now) {
 		return nil
 	}
 	for {
@@ -133,7 +136,7 @@ func (b *Budget) arm(now time.Time) {
 		earliest(b.pagesFrom())
 	}
 	if b.line.all.len() > 0 && len(b.called)+b.flight.count < b.flight.slots() {
-		if at, ever := b.tokens.due(len(b.called) + b.unsent + 1); ever {
+		if at, ever := b.tokens.due(b.reserved() + 1); ever {
 			earliest(at)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/clientgrants/clientgrant-operator/internal/controller"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/auth0tenant"
 )
 
 // version of the build, set by the linker.
@@ -59,7 +60,7 @@ func newManager(o *options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	err = controller.SetUp(mgr, controller.Settings{
-		Policy: controller.Policy{
+		Installation: auth0tenant.Installation{
 			TenantNamespaces: o.tenantNamespaces, AllowedDomains: o.allowedDomains, ReadOnly: o.readOnly,
 		},
 		Namespaces: o.watchNamespaces, Guard: guard, UserAgent: "clientgrant-operator/" + version, Workers: o.workers,

@@ -19,7 +19,7 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/clientgrants/clientgrant-operator/internal/controller"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/auth0tenant"
 )
 
 // namespaceFile is where a pod finds the namespace of its service account.
@@ -116,7 +116,7 @@ func (o *options) check() error {
 		return errors.New("--allowed-domains is empty: name at least one domain that credentials may be sent to")
 	}
 	for _, domain := range o.allowedDomains {
-		if err := controller.CheckDomainPattern(domain); err != nil {
+		if err := auth0tenant.CheckDomainPattern(domain); err != nil {
 			return fmt.Errorf("--allowed-domains: %w", err)
 		}
 	}

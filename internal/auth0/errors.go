@@ -21,6 +21,8 @@ type Error struct {
 	// "(withheld)" if they repeat a secret. They are empty where the answer has none, or no JSON.
 	Code    string
 	Message string
+	// Foreign says that the body is not one of the API's: a proxy in front of it may have answered.
+	Foreign bool
 	// RateLimit as the answer's headers tell it.
 	RateLimit RateLimit
 }
@@ -142,12 +144,10 @@ func newError(call apiCall, answer apiAnswer, secrets ...string) *Error {
 		Code    string `json:"errorCode"`
 		Message string `json:"message"`
 	}
-	if isJSON(answer.header) {
-		// What can be read is shown; the status counts.
-		_ = json.Unmarshal(answer.body, &told)
-	}
+	// What can be read is shown; the status counts.
+	foreign := !isJSON(answer.header) || json.Unmarshal(answer.body, &told) != nil
 	return &Error{
-		Method: call.method, Route: call.route, Status: answer.status,
+		Method: call.method, Route: call.route, Status: answer.status, Foreign: foreign,
 		Code: shown(told.Code, secrets...), Message: shown(told.Message, secrets...), RateLimit: answer.rateLimit,
 	}
 }

@@ -51,8 +51,11 @@ func (h holding) brings(there holding) holding {
 	if h.usage != "" {
 		there.usage = h.usage
 	}
-	if h.anyOrg != nil {
+	switch {
+	case h.anyOrg != nil:
 		there.anyOrg = h.anyOrg
+	case h.usage == "deny": // A tenant refuses deny where any organization is allowed.
+		there.anyOrg = nil
 	}
 	if h.types != nil {
 		there.types = h.types
@@ -70,7 +73,7 @@ func (h holding) access() string {
 // wider says whether a grant gives anything in what the spec leaves alone.
 func (h holding) wider(there holding) bool {
 	return h.usage == "" && there.usage != "" && there.usage != "deny" ||
-		h.anyOrg == nil && there.anyOrg != nil && *there.anyOrg || h.types == nil && len(there.types) > 0
+		h.anyOrg == nil && h.usage != "deny" && there.anyOrg != nil && *there.anyOrg || h.types == nil && len(there.types) > 0
 }
 
 func (h holding) inSpec(s *v1alpha1.ClientGrantSpec) {
@@ -244,7 +247,7 @@ func (c *combination) unmanaged(there holding) holding {
 	if c.spec.usage != "" {
 		there.usage = ""
 	}
-	if c.spec.anyOrg != nil {
+	if c.spec.anyOrg != nil || c.spec.usage == "deny" {
 		there.anyOrg = nil
 	}
 	if c.spec.types != nil {

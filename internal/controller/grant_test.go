@@ -116,7 +116,7 @@ var _ = Describe("A ClientGrant that cannot be fulfilled says what to do", func(
 		for range 3 {
 			resync(tenant)
 		}
-		Expect(fault.Hits()).To(Equal(1))
+		Expect(fault.Hits()).To(Equal(2), "the change, then what it takes away alone")
 		Expect(remoteOf(remote, obj).Scope).To(Equal([]string{"read:users"}))
 		edit(obj, func(o *v1alpha1.ClientGrant) { o.Spec.Scopes = []string{"read:users"} })
 		Eventually(conditionOf(obj)).Should(Equal("True Available"))

@@ -110,9 +110,9 @@ var _ = Describe("The metrics", func() {
 		edit(obj, func(o *v1alpha1.ClientGrant) { o.Spec.Scopes = []string{"a"} })
 		Eventually(conditionOf(obj)).Should(Equal("True Available"))
 		remove(obj)
-		Eventually(gone(obj)).Should(BeTrue())
+		Eventually(func() int { return remote.Requests(http.MethodDelete, routeGrant) }).Should(Equal(1))
 		Expect(refused.Hits() + lost.Hits()).To(Equal(2))
-		Expect(series(tenant)).To(And(
+		Eventually(func() map[string]float64 { return series(tenant) }).Should(And(
 			HaveKeyWithValue(`api_calls_total{code="503",method="POST"}`, 1.0),
 			HaveKeyWithValue(`api_calls_total{code="201",method="POST"}`, 1.0),
 			HaveKeyWithValue(`api_calls_total{code="none",method="PATCH"}`, 1.0),

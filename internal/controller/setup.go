@@ -1,25 +1,31 @@
+// Package controller sets the two reconcilers up: Auth0Tenant to a session with proven credentials, ClientGrant to a grant in
+// the tenant.
 package controller
 
 import (
 	"context"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
+	"github.com/clientgrants/clientgrant-operator/internal/cached"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/auth0tenant"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/clientgrant"
+	"github.com/clientgrants/clientgrant-operator/internal/metrics"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+	"github.com/clientgrants/clientgrant-operator/internal/wake"
 )
 
 // Settings say how the operator works in one installation.
 type Settings struct {
-	// Policy says which Auth0Tenants may be used.
-	Policy Policy
+	// Installation says which Auth0Tenants may be used.
+	Installation auth0tenant.Installation
 	// Namespaces are those whose ClientGrants are managed; none means all.
 	Namespaces []string
 	// Guard refuses writes to a tenant while the operator is not surely the leader; nil where there is no leader.
@@ -44,88 +50,48 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-// CacheOptions keep Secrets out of the cache but for their names, and out of every namespace but those of Auth0Tenants.
-// ClientGrants and ConfigMaps are read in the given namespaces, or in all where none is given; then Auth0Tenants are, too,
-// so that one in a wrong place can be told.
+// CacheOptions are those of the cache that the reconcilers read from; see cached.Options.
 func CacheOptions(tenantNamespaces, namespaces []string) cache.Options {
-	tenants, grants := configs(tenantNamespaces), configs(namespaces)
-	secret, configMap, namespace := metadataOf("Secret"), metadataOf("ConfigMap"), metadataOf("Namespace")
-	options := cache.Options{
-		DefaultTransform:  cache.TransformStripManagedFields(),
-		DefaultNamespaces: grants,
-		ByObject: map[client.Object]cache.ByObject{
-			secret:    {Namespaces: tenants, Transform: nameOnly},
-			configMap: {Transform: nameOnly},
-			namespace: {Transform: labelsOnly},
-
-			&v1alpha1.ClientGrant{}: {Transform: compact},
-		},
-	}
-	if len(namespaces) > 0 {
-		options.ByObject[&v1alpha1.Auth0Tenant{}] = cache.ByObject{Namespaces: tenants}
-		delete(options.ByObject, namespace)
-	}
-	return options
-}
-
-func configs(namespaces []string) map[string]cache.Config {
-	configs := map[string]cache.Config{}
-	for _, namespace := range namespaces {
-		configs[namespace] = cache.Config{}
-	}
-	return configs
-}
-
-// labelsOnly keeps what access rules ask of a namespace.
-func labelsOnly(object any) (any, error) {
-	if metadata, ok := object.(metav1.Object); ok {
-		metadata.SetAnnotations(nil)
-		metadata.SetManagedFields(nil)
-	}
-	return object, nil
-}
-
-// nameOnly drops what nobody needs and what may be content: kubectl keeps a copy of a Secret in an annotation.
-func nameOnly(object any) (any, error) {
-	if metadata, ok := object.(metav1.Object); ok {
-		metadata.SetAnnotations(nil)
-		metadata.SetLabels(nil)
-		metadata.SetManagedFields(nil)
-	}
-	return object, nil
+	return cached.Options(tenantNamespaces, namespaces)
 }
 
 // SetUp registers the two reconcilers, which wake each other by their queues, and ends their sessions with the manager.
 func SetUp(mgr ctrl.Manager, settings Settings) error {
-	grants, tenants := &Queue{}, &Queue{}
-	gone, memories := newVanished(), newMemories()
-	// With fewer calls under way to one host than there are workers, a tenant that hangs does not stop the others.
-	slots := min(mostSlots, max(1, settings.Workers/2))
+	grants, tenants := &wake.Queue{}, &wake.Queue{}
+	sessions, err := newSessions(mgr, grants, settings.Workers)
+	if err != nil {
+		return err
+	}
+	if err := mgr.Add(&metrics.States{Objects: mgr.GetClient(), Sessions: sessions}); err != nil {
+		return err
+	}
+	installation := settings.Installation
+	installation.Namespaced = len(settings.Namespaces) > 0
+	clientGrants := &clientgrant.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("clientgrant-operator"),
+		Sessions: sessions, Guard: settings.Guard, Workers: settings.Workers, Namespaced: installation.Namespaced,
+		TenantNamespaces: installation.TenantNamespaces, Queue: grants, Tenants: tenants,
+	}
+	err = (&auth0tenant.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Sessions: sessions, Installation: installation, Namespaces: settings.Namespaces,
+		Guard: settings.Guard, UserAgent: settings.UserAgent, Queue: tenants, Grants: grants,
+		Pending: clientGrants.Pending, Begin: clientGrants.Begin,
+	}).SetupWithManager(mgr)
+	if err != nil {
+		return err
+	}
+	return clientGrants.SetupWithManager(mgr)
+}
+
+// newSessions makes the sessions' registry, which ends with the manager. With fewer calls under way to one host than there are
+// workers, a tenant that hangs does not stop the others.
+func newSessions(mgr ctrl.Manager, grants *wake.Queue, workers int) (*tenant.Sessions, error) {
 	sessions := tenant.NewSessions(
-		func(key tenant.Key) { grants.Add(types.NamespacedName(key)) },
-		func(key tenant.Key) { grants.AddTurn(types.NamespacedName(key)) }, slots)
-	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		func(key budget.Key) { grants.Add(types.NamespacedName(key)) },
+		func(key budget.Key) { grants.AddTurn(types.NamespacedName(key)) }, min(mostSlots, max(1, workers/2)))
+	return sessions, mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		<-ctx.Done()
 		sessions.CloseAll()
 		return nil
 	}))
-	if err != nil {
-		return err
-	}
-	if err := mgr.Add(&stateCollector{objects: mgr.GetClient(), sessions: sessions}); err != nil {
-		return err
-	}
-	settings.Policy.Namespaced = len(settings.Namespaces) > 0
-	err = (&TenantReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Sessions: sessions, Policy: settings.Policy, Namespaces: settings.Namespaces,
-		Guard: settings.Guard, UserAgent: settings.UserAgent, Queue: tenants, Grants: grants, vanished: gone, memories: memories,
-	}).SetupWithManager(mgr)
-	if err != nil {
-		return err
-	}
-	return (&ClientGrantReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("clientgrant-operator"),
-		Sessions: sessions, Workers: settings.Workers, Namespaced: settings.Policy.Namespaced, TenantNamespaces: settings.Policy.TenantNamespaces,
-		Queue: grants, Tenants: tenants, vanished: gone, memories: memories,
-	}).SetupWithManager(mgr)
 }

@@ -26,7 +26,9 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/auth0"
 	"github.com/clientgrants/clientgrant-operator/internal/controller"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/auth0tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
 )
 
@@ -37,6 +39,8 @@ const (
 	secretKey = "clientSecret"
 	patience  = 20 * time.Second
 	moment    = 20 * time.Millisecond
+	// afterTimeout is patience with what has to wait until a request without an answer cannot have its effect any more.
+	afterTimeout = auth0.DefaultTimeout + patience
 	// awhile is how long nothing may happen where nothing must.
 	awhile = 300 * time.Millisecond
 )
@@ -103,8 +107,8 @@ func startOperator(namespaces ...string) {
 	})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(controller.SetUp(mgr, controller.Settings{
-		Policy:  controller.Policy{TenantNamespaces: []string{namespace}, AllowedDomains: simulatorDomains()},
-		Workers: 4, UserAgent: "suite", Namespaces: namespaces,
+		Installation: auth0tenant.Installation{TenantNamespaces: []string{namespace}, AllowedDomains: simulatorDomains()},
+		Workers:      4, UserAgent: "suite", Namespaces: namespaces,
 	})).To(Succeed())
 	running, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -8,6 +8,9 @@ import (
 // The closed values of optional fields: what an absent field means.
 const organizationUsageClosed = "deny"
 
+// organizationUsageOpen allows what deny allows and what require allows.
+const organizationUsageOpen = "allow"
+
 // Diff is what has to be sent so that the observed grant becomes the desired one: only fields that are desired and
 // differ. An absent remote field equals its closed value: no scopes, deny, false, no types.
 func Diff(desired Fields, observed Grant) Fields {
@@ -34,7 +37,17 @@ func Diff(desired Fields, observed Grant) Fields {
 		!sameSet(desired.AuthorizationDetailsTypes, observed.AuthorizationDetailsTypes) {
 		change.AuthorizationDetailsTypes = desired.AuthorizationDetailsTypes
 	}
+	if change.OrganizationUsage != nil && endsOrganizations(desired, observed) {
+		change.AllowAnyOrganization = new(false)
+	}
 	return change
+}
+
+// endsOrganizations says whether bringing the desired fields to the observed grant forbids the use of organizations while any of
+// them is allowed, which the spec leaves alone: that is closed with it, because a tenant may refuse a grant that says both.
+func endsOrganizations(desired Fields, observed Grant) bool {
+	return desired.OrganizationUsage != nil && *desired.OrganizationUsage == organizationUsageClosed &&
+		desired.AllowAnyOrganization == nil && deref(observed.AllowAnyOrganization)
 }
 
 // Over is what the observed grant becomes once the desired fields are brought to it: a desired field wins, one that is
@@ -48,11 +61,14 @@ func Over(desired Fields, observed Grant) Fields {
 		off := false
 		after.AllowAllScopes, after.Scope = &off, desired.Scope
 	}
+	if desired.AllowAnyOrganization != nil {
+		after.AllowAnyOrganization = desired.AllowAnyOrganization
+	}
 	if desired.OrganizationUsage != nil {
 		after.OrganizationUsage = desired.OrganizationUsage
 	}
-	if desired.AllowAnyOrganization != nil {
-		after.AllowAnyOrganization = desired.AllowAnyOrganization
+	if organizationUsage(observed.Fields) != organizationUsageClosed && endsOrganizations(desired, observed) {
+		after.AllowAnyOrganization = new(false)
 	}
 	if desired.AuthorizationDetailsTypes != nil {
 		after.AuthorizationDetailsTypes = desired.AuthorizationDetailsTypes
@@ -61,7 +77,8 @@ func Over(desired Fields, observed Grant) Fields {
 }
 
 // Narrow is what has to be sent so that the observed grant gives nothing that the desired fields do not: scopes and types
-// that are in both, and the closed value of a flag where that is desired. It never adds access.
+// that are in both, the closed value of a flag where that is desired, and the desired use of organizations where any use is
+// allowed: deny and require exclude each other, so that neither is less than the other. It never adds access.
 func Narrow(desired Fields, observed Grant) Fields {
 	var change Fields
 	switch {
@@ -73,8 +90,8 @@ func Narrow(desired Fields, observed Grant) Fields {
 	case len(without(observed.Scope, desired.Scope)) > 0:
 		change.Scope = within(observed.Scope, desired.Scope)
 	}
-	if desired.OrganizationUsage != nil && *desired.OrganizationUsage == organizationUsageClosed &&
-		organizationUsage(observed.Fields) != organizationUsageClosed {
+	if desired.OrganizationUsage != nil && *desired.OrganizationUsage != organizationUsageOpen &&
+		organizationUsage(observed.Fields) == organizationUsageOpen {
 		change.OrganizationUsage = desired.OrganizationUsage
 	}
 	if desired.AllowAnyOrganization != nil && !*desired.AllowAnyOrganization && deref(observed.AllowAnyOrganization) {
@@ -83,6 +100,9 @@ func Narrow(desired Fields, observed Grant) Fields {
 	if desired.AuthorizationDetailsTypes != nil &&
 		len(without(observed.AuthorizationDetailsTypes, desired.AuthorizationDetailsTypes)) > 0 {
 		change.AuthorizationDetailsTypes = within(observed.AuthorizationDetailsTypes, desired.AuthorizationDetailsTypes)
+	}
+	if change.OrganizationUsage != nil && endsOrganizations(desired, observed) {
+		change.AllowAnyOrganization = new(false)
 	}
 	return change
 }
@@ -100,7 +120,7 @@ func widens(before Fields, after Grant) bool {
 		return true
 	case !deref(after.AllowAllScopes) && !deref(before.AllowAllScopes) && len(without(after.Scope, before.Scope)) > 0:
 		return true
-	case organizationUsage(after.Fields) != organizationUsage(before) && organizationUsage(after.Fields) != organizationUsageClosed:
+	case organizationUsage(after.Fields) != organizationUsage(before) && organizationUsage(before) != organizationUsageOpen:
 		return true
 	case deref(after.AllowAnyOrganization) && !deref(before.AllowAnyOrganization):
 		return true

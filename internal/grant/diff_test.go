@@ -60,6 +60,15 @@ func TestDiff(t *testing.T) {
 				OrganizationUsage: new("deny"), AllowAnyOrganization: new(false), AuthorizationDetailsTypes: []string{},
 			},
 		},
+		"any organization is closed with the use of organizations": {
+			desired:  grant.Fields{OrganizationUsage: new("deny")},
+			observed: grant.Fields{OrganizationUsage: new("allow"), AllowAnyOrganization: new(true)},
+			want:     grant.Fields{OrganizationUsage: new("deny"), AllowAnyOrganization: new(false)},
+		},
+		"any organization is left where the use of organizations does not change": {
+			desired:  grant.Fields{OrganizationUsage: new("deny")},
+			observed: grant.Fields{AllowAnyOrganization: new(true)},
+		},
 		"opening fields sends them": {
 			desired: grant.Fields{
 				OrganizationUsage: new("allow"), AllowAnyOrganization: new(true),
@@ -240,4 +249,30 @@ func TestWithout(t *testing.T) {
 	want(t, "all dropped, which is still a list", grant.Without(list, []string{"a", "b", "c"}), []string{})
 	want(t, "no list", grant.Without(nil, []string{"a"}), nil)
 	want(t, "the list given", list, []string{"b", "a", "b", "c"})
+}
+
+func TestNarrow_KeepsToWhatIsLess(t *testing.T) {
+	usage := func(value string) grant.Fields { return grant.Fields{OrganizationUsage: new(value)} }
+	tests := map[string]struct {
+		desired  grant.Fields
+		observed grant.Fields
+		want     grant.Fields
+	}{
+		"deny leaves require: that would be tokens which there are none of": {desired: usage("deny"), observed: usage("require")},
+		"require leaves deny":     {desired: usage("require"), observed: usage("deny")},
+		"deny narrows allow":      {desired: usage("deny"), observed: usage("allow"), want: usage("deny")},
+		"require narrows allow":   {desired: usage("require"), observed: usage("allow"), want: usage("require")},
+		"allow narrows nothing":   {desired: usage("allow"), observed: usage("require")},
+		"scopes that are in both": {desired: scopes("a", "c"), observed: scopes("a", "b"), want: scopes("a")},
+		"any organization goes with the use of organizations": {
+			desired:  usage("deny"),
+			observed: grant.Fields{OrganizationUsage: new("allow"), AllowAnyOrganization: new(true)},
+			want:     grant.Fields{OrganizationUsage: new("deny"), AllowAnyOrganization: new(false)},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			want(t, "change", grant.Narrow(test.desired, grant.Grant{Fields: test.observed}), test.want)
+		})
+	}
 }

@@ -4,6 +4,7 @@ package grant
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 )
 
@@ -24,6 +25,11 @@ type Identity struct {
 	// SubjectType is never empty.
 	SubjectType string
 }
+
+var clientIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
+// IsClientID says whether a text can be a client ID. Auth0 asks not to expect a certain length.
+func IsClientID(text string) bool { return clientIDPattern.MatchString(text) }
 
 // Holder is the client ID or the default-for group: whose grant it is.
 func (i Identity) Holder() Holder {
@@ -73,9 +79,24 @@ type New struct {
 	Fields
 }
 
-// NewGrant is the create request for an identity. The subject type client is the server's default and is left out:
-// recorded tenants accept both, and older ones know no subject types.
+// NewGrant is the create request for an identity. Closed values are left out: an absent field means the same, and some APIs and
+// subject types refuse the field whatever its value.
 func NewGrant(identity Identity, fields Fields) New {
+	if !deref(fields.AllowAllScopes) {
+		fields.AllowAllScopes = nil
+	}
+	if !deref(fields.AllowAnyOrganization) {
+		fields.AllowAnyOrganization = nil
+	}
+	if organizationUsage(fields) == organizationUsageClosed {
+		fields.OrganizationUsage = nil
+	}
+	return bodyOf(identity, fields)
+}
+
+// bodyOf is a create request with these fields. The subject type client is the server's default and is left out: recorded
+// tenants accept both, and older ones know no subject types.
+func bodyOf(identity Identity, fields Fields) New {
 	body := New{
 		ClientID: identity.ClientID, DefaultFor: identity.DefaultFor, Audience: identity.Audience, Fields: fields,
 	}

@@ -39,14 +39,22 @@ func TestNewGrant_IsSentAs(t *testing.T) {
 		"a default grant without client": {
 			group, scopes("a"), `{"default_for":"third_party_clients","audience":"https://api.example.com/","scope":["a"]}`,
 		},
-		"closed values, which are not absent ones": {
+		"closed values are left out: absent is closed": {
 			app,
 			grant.Fields{
 				Scope: []string{}, OrganizationUsage: new("deny"), AllowAnyOrganization: new(false),
 				AuthorizationDetailsTypes: []string{}, AllowAllScopes: new(false),
 			},
-			`{"client_id":"app","audience":"https://api.example.com/","scope":[],"organization_usage":"deny",` +
-				`"allow_any_organization":false,"authorization_details_types":[],"allow_all_scopes":false}`,
+			`{"client_id":"app","audience":"https://api.example.com/","scope":[],"authorization_details_types":[]}`,
+		},
+		"open values": {
+			app,
+			grant.Fields{
+				OrganizationUsage: new("require"), AllowAnyOrganization: new(true),
+				AuthorizationDetailsTypes: []string{"payment"}, AllowAllScopes: new(true),
+			},
+			`{"client_id":"app","audience":"https://api.example.com/","organization_usage":"require",` +
+				`"allow_any_organization":true,"authorization_details_types":["payment"],"allow_all_scopes":true}`,
 		},
 	}
 	for name, test := range tests {

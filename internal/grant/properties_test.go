@@ -53,6 +53,12 @@ func TestDiff_SendsOnlyDesiredFieldsThatDiffer(t *testing.T) {
 				}
 				continue
 			}
+			if name == "allow_any_organization" && desired.AllowAnyOrganization == nil {
+				if string(value) != "false" || string(wanted["organization_usage"]) != `"deny"` || !isTrue(held.AllowAnyOrganization) {
+					t.Fatalf("any organization is sent as %s although nobody manages it, with %+v over %+v", value, desired, held)
+				}
+				continue
+			}
 			if string(wanted[name]) != string(value) {
 				t.Fatalf("%s is sent as %s, desired is %s", name, value, wanted[name])
 			}
@@ -154,7 +160,11 @@ func TestWider_NamesExactlyWhatClosingWouldChange(t *testing.T) {
 		if desired.AuthorizationDetailsTypes != nil {
 			closing.AuthorizationDetailsTypes = nil
 		}
-		if wider := grant.Wider(desired, held); !slices.Equal(wider, grant.Describe(grant.Diff(closing, held), held).Fields) {
+		told := grant.Describe(grant.Diff(closing, held), held).Fields
+		if closing.AllowAnyOrganization == nil {
+			told = grant.Without(told, []string{"allowAnyOrganization"}) // It is closed with the use of organizations.
+		}
+		if wider := grant.Wider(desired, held); !slices.Equal(wider, told) {
 			t.Fatalf("%q are wider, closing the unmanaged fields would change %+v", wider, grant.Diff(closing, held))
 		}
 	})
@@ -180,6 +190,80 @@ func TestDistinct_KeepsEveryValueOnceInItsOrder(t *testing.T) {
 		}
 		if missing := grant.Without(list, got); len(missing) > 0 {
 			t.Fatalf("%q got lost", missing)
+		}
+	})
+}
+
+// gives is what a grant allows, as a set: one token for each scope, type, and use of organizations.
+func gives(t *rapid.T, held grant.Fields) map[string]bool {
+	given := map[string]bool{}
+	for _, scope := range held.Scope {
+		given["scope "+scope] = true
+	}
+	if isTrue(held.AllowAllScopes) {
+		for _, scope := range append([]string{"others"}, "a", "A", "b", "read:users", "read:users ", "é", "<b>", `"`, "\u2028") {
+			given["scope "+scope] = true
+		}
+	}
+	usage := "deny"
+	if held.OrganizationUsage != nil {
+		usage = *held.OrganizationUsage
+	}
+	switch usage {
+	case "deny":
+		given["tokens without organization"] = true
+	case "require":
+		given["tokens with organization"] = true
+	case "allow":
+		given["tokens without organization"], given["tokens with organization"] = true, true
+	default:
+		t.Fatalf("unknown usage %q", usage)
+	}
+	given["any organization"] = isTrue(held.AllowAnyOrganization)
+	for _, name := range held.AuthorizationDetailsTypes {
+		given["type "+name] = true
+	}
+	return given
+}
+
+func isWithin(a, b map[string]bool) bool {
+	for name, given := range a {
+		if given && !b[name] {
+			return false
+		}
+	}
+	return true
+}
+
+func TestNarrow_NeverAddsAnything(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		desired, held := specFields().Draw(t, "desired"), heldGrant().Draw(t, "held")
+		change := grant.Narrow(desired, held)
+		if change.Empty() {
+			return
+		}
+		after := patched(t, held, change)
+		if !isWithin(gives(t, after.Fields), gives(t, held.Fields)) {
+			t.Fatalf("%+v makes %+v of %+v", change, after.Fields, held.Fields)
+		}
+		if !grant.Reduces(change, held) {
+			t.Fatalf("%+v over %+v does not pass for a reduction", change, held.Fields)
+		}
+		if again := grant.Narrow(desired, after); !again.Empty() {
+			t.Fatalf("after %+v there is more to take away: %+v", change, again)
+		}
+	})
+}
+
+func TestReduces_IsTrueExactlyWhereNothingIsAdded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		held, change := heldGrant().Draw(t, "held"), grant.Diff(specFields().Draw(t, "desired"), heldGrant().Draw(t, "other"))
+		if change.Empty() || isTrue(held.AllowAllScopes) && change.Scope != nil && change.AllowAllScopes == nil {
+			return
+		}
+		after := patched(t, held, change)
+		if got, added := grant.Reduces(change, held), !isWithin(gives(t, after.Fields), gives(t, held.Fields)); got == added {
+			t.Fatalf("%+v over %+v reduces: %v", change, held.Fields, got)
 		}
 	})
 }

@@ -15,7 +15,7 @@ func (n New) Hash() string {
 
 // MadeFrom says whether a create request with the given hash could have made this grant. Which optional fields the
 // request held is not known: the server may have filled one that it left out, or may not show one that it set to its
-// closed value. Every choice is tried.
+// closed value. Every choice is tried. Scopes mean nothing while all of them are allowed: some tenants show an empty list then.
 func (g Grant) MadeFrom(hash string) bool {
 	if hash == "" {
 		return false
@@ -23,6 +23,9 @@ func (g Grant) MadeFrom(hash string) bool {
 	identity := g.Identity("")
 	for choice := range 1 << 4 {
 		fields := g.Fields
+		if deref(fields.AllowAllScopes) {
+			fields.Scope = nil
+		}
 		if choice&1 != 0 {
 			fields.OrganizationUsage = otherwise(fields.OrganizationUsage, organizationUsageClosed)
 		}
@@ -37,11 +40,19 @@ func (g Grant) MadeFrom(hash string) bool {
 		if choice&8 != 0 {
 			fields.AllowAllScopes = otherwise(fields.AllowAllScopes, false)
 		}
-		if NewGrant(identity, fields).Hash() == hash {
+		if bodyOf(identity, fields).Hash() == hash {
 			return true
 		}
 	}
 	return false
+}
+
+// MadeLess says whether a create request with the given hash, which asked for these fields, could have made this grant
+// although the server kept less than it was asked for, as it does with scopes that an API does not define.
+func (g Grant) MadeLess(hash string, asked Fields) bool {
+	identity := g.Identity("")
+	same := NewGrant(identity, asked).Hash() == hash || bodyOf(identity, asked).Hash() == hash
+	return hash != "" && same && !widens(asked, g)
 }
 
 // otherwise is what an optional field may have been in the request: left out where it is shown, closed where it is not.

@@ -13,18 +13,28 @@ import (
 type decision struct {
 	World
 	record, replaces *grant.Record
-	left             []Left
-	lost, track      bool
+	// violation is what is told while a recorded grant violates the access rules.
+	violation   *status.State
+	left        []Left
+	lost, track bool
 }
 
-// Next is the one step that follows from a World.
+func newDecision(w World) *decision {
+	return &decision{World: w, record: w.Memory.settle(w.Object.Record), replaces: w.Memory.settle(w.Object.Replaces)}
+}
+
+// Next is the one step that follows from a World. The rules hold in this order: each is asked only where those above it have
+// nothing to do.
 func Next(w World) Step {
-	d := &decision{World: w, record: w.Object.Record, replaces: w.Object.Replaces}
-	switch {
-	case w.Object.Deleting || w.Object.Gone:
+	d := newDecision(w)
+	if w.Object.Deleting || w.Object.Gone {
 		return d.end()
-	case w.Object.Mode == v1alpha1.ModeSuspend:
-		return d.wait(status.Waiting(v1alpha1.ReasonSuspended, "Suspended by spec.mode; set it to Enforce to go on."))
+	}
+	if s := firstOf(d.holdAgain, d.obeyRules); s != nil {
+		return *s
+	}
+	if w.Object.Mode == v1alpha1.ModeSuspend {
+		return d.rest(status.Waiting(v1alpha1.ReasonSuspended, "Suspended by spec.mode; set it to Enforce to go on."))
 	}
 	if refusal := d.entitled(); refusal != nil {
 		return d.refused(refusal)
@@ -33,94 +43,59 @@ func Next(w World) Step {
 	if d.observing() {
 		return d.report()
 	}
-	// What the spec does not name any more is given away at once, also where another object owns what it names.
-	if s := d.makeRoom(); s != nil {
-		return *s
-	}
-	if s := firstOf(d.claim, d.converge); s != nil {
-		return d.giveReplaced(*s)
-	}
-	return orElse(d.settle(), d.available)
+	s := orElse(d.makeRoom(), func() Step {
+		if s := firstOf(d.claim, d.converge); s != nil {
+			return d.giveReplaced(*s)
+		}
+		return orElse(d.settle(), d.available)
+	})
+	return d.tellAll(s)
 }
 
-// entitled asks, in this order, whether there is an Auth0Tenant for the object, which grant it names, and whether the rules
-// allow that. Nothing is asked of the tenant before, and nothing told about it.
-func (d *decision) entitled() *status.State {
-	owns := d.record != nil || d.replaces != nil
-	t := &d.Tenant
-	if !t.Exists || !t.Admits && !owns {
-		s := tenantNotReady("Auth0Tenant %q does not exist in namespace %q, or does not admit this namespace.", t.Name, t.Namespace)
-		s.KeepsReady = owns // What was only observed nobody may look at any more.
-		return s
+// tellAll adds to what keeps a replacement from being made that the rules refuse the grant which is in force meanwhile.
+func (d *decision) tellAll(s Step) Step {
+	if d.violation != nil && waits(&s) && s.Tell != nil && s.Tell.Reason != "" && !s.Tell.Ready {
+		told := *s.Tell
+		told.Message += " The grant that is in force meanwhile is refused: " + d.violation.Message
+		s.Tell = &told
 	}
-	switch {
-	case !t.Admits:
-		return d.notPermitted(d.Object.Fields)
-	case d.Unresolved != nil:
-		return d.Unresolved
-	case !t.OperatorsKnown:
-		return &status.State{} // Silent: the object is woken when it is known.
-	}
-	if s := d.notPermitted(d.Object.Fields); s != nil {
-		return s
-	}
-	return d.unusable()
+	return s
 }
 
-// notPermitted is what the rules say against the wanted grant with these fields; nil where they allow it.
-func (d *decision) notPermitted(fields grant.Fields) *status.State {
-	decision := d.Tenant.Decide(d.Wanted, fields)
-	if decision.Allowed {
+// holdAgain puts a finalizer back that was taken off: a record of a grant that is or may be in the tenant promises that the
+// access ends with the object, whatever the object rests in.
+func (d *decision) holdAgain() *Step {
+	if d.Object.Held {
 		return nil
 	}
-	s := status.Stalled(v1alpha1.ReasonNotPermitted, "%s", decision.ForUser)
-	s.ForOwner = decision.ForOwner
+	if d.acted(d.record) || d.acted(d.replaces) {
+		return d.do(Hold{}, nil)
+	}
+	return nil
+}
+
+// rest waits, and tells why; of a recorded grant that violates the access rules that is told first.
+func (d *decision) rest(tell *status.State) Step {
+	if d.violation != nil {
+		tell = d.violation
+	}
+	s := orElse(d.tidy(), func() Step { return d.wait(tell) })
+	s.Tell = tell
 	return s
 }
 
-// unusable is why the tenant cannot be used for an object that is not being deleted; nil where it can.
-func (d *decision) unusable() *status.State {
-	t := &d.Tenant
+// tidy lets go, while an object rests, of what it does not need: records of grants that never were, or that another
+// ClientGrant owns, would keep others from theirs.
+func (d *decision) tidy() *Step {
 	switch {
-	case t.Deleting:
-		return tenantNotReady("Auth0Tenant %q is being deleted.", t.Name)
-	case t.Mode == v1alpha1.ModeSuspend:
-		return tenantNotReady("Auth0Tenant %q is suspended (spec.mode).", t.Name)
-	case t.Access == Untried:
-		return &status.State{}
-	case t.Access < ReadOnly:
-		return tenantNotReady("Auth0Tenant %q is not ready; its Ready condition says why.", t.Name)
+	case !d.writable():
+		return nil
+	case d.replaces != nil && !d.acted(d.replaces):
+		return d.drop(d.replaces, false)
+	case d.record != nil && !d.acted(d.record):
+		return d.takeBack("")
 	}
-	return nil
-}
-
-func (d *decision) observing() bool {
-	return d.Object.Mode == v1alpha1.ModeObserve || d.Tenant.Mode == v1alpha1.ModeObserve || d.Tenant.Access == ReadOnly
-}
-
-// refused deals with an object that may ask nothing of the tenant now. What it owns is frozen where the rules are why.
-func (d *decision) refused(refusal *status.State) Step {
-	if refusal.Reason != v1alpha1.ReasonNotPermitted || d.record == nil && d.replaces == nil ||
-		d.unusable() != nil || d.observing() || d.elsewhere() != nil {
-		return d.wait(refusal)
-	}
-	d.track = true
-	s := orElse(d.settleFrozen(), func() Step { return d.wait(refusal) })
-	s.Tell = refusal
-	if deletion, ok := s.Do.(Delete); ok && deletion.Cause == CauseViolation && d.Tenant.DeletionsFrom.After(d.Now) {
-		s.Tell = status.Stalled(refusal.Reason, "%s The grant is revoked once the Auth0Tenant's limit of deletions allows it.", refusal.Message)
-	}
-	return s
-}
-
-// elsewhere is a recorded grant of another tenant than the Auth0Tenant is of now: what this one holds proves nothing about it.
-func (d *decision) elsewhere() *grant.Record {
-	for _, r := range []*grant.Record{d.record, d.replaces} {
-		if r != nil && r.Tenant != d.Tenant.Host {
-			return r
-		}
-	}
-	return nil
+	return d.yield()
 }
 
 // see is what the tenant holds for an identity, in a look that began then or later; where that is not known, a step.
@@ -129,6 +104,18 @@ func (d *decision) see(identity grant.Identity, notBefore time.Time) (*grant.Gra
 		return seen.Grant, nil
 	}
 	return nil, d.do(Look{Identity: identity, NotBefore: notBefore}, nil)
+}
+
+// current is when a look must begin to speak of what the object asks for, and of what it may have.
+func (d *decision) current() time.Time { return latest(d.Memory.fresh(), d.Tenant.Since) }
+
+func latest(times ...time.Time) (last time.Time) {
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
 }
 
 func (d *decision) do(action Action, tell *status.State) *Step {
@@ -145,6 +132,16 @@ func (d *decision) waitFor(tell *status.State, again time.Duration) *Step {
 	return s
 }
 
+func telling(tell *status.State, held *grant.Grant, s Step) *Step {
+	s.Tell, s.Held = tell, held
+	return &s
+}
+
+func waits(s *Step) bool {
+	_, waits := s.Do.(Wait)
+	return waits
+}
+
 func firstOf(steps ...func() *Step) *Step {
 	for _, next := range steps {
 		if s := next(); s != nil {
@@ -159,12 +156,6 @@ func orElse(s *Step, otherwise func() Step) Step {
 		return *s
 	}
 	return otherwise()
-}
-
-func tenantNotReady(format string, args ...any) *status.State {
-	s := status.Waiting(v1alpha1.ReasonTenantNotReady, format, args...)
-	s.KeepsReady = true
-	return s
 }
 
 func fieldList(fields []string) string {

@@ -6,7 +6,7 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
 
-// claimant is one of those who are about a grant; who comes first owns it.
+// claimant is one of the ClientGrants that are about a grant; the one that comes first owns it.
 type claimant struct {
 	rival *Rival // nil: this object
 	// recorded and held say that it has the record, and its finalizer; eligible that it could own the grant now.
@@ -26,38 +26,46 @@ func (a claimant) before(b claimant) bool {
 	return cmp.Less(a.rank.UID, b.rank.UID)
 }
 
-func (r *Rival) records(identity grant.Identity) bool {
-	return r.Record.Of(identity) || r.Replaces.Of(identity)
+// claims says whether a record claims the grant. One with neither ID nor request says that there is none.
+func claims(r *grant.Record, identity grant.Identity) bool {
+	return r.Of(identity) && (r.ID != "" || r.Sent != "")
 }
 
-// eligible says whether the rival could own the grant: it lives, enforces, asks for it and is allowed what it would be.
-func (r *Rival) eligible(identity grant.Identity, held *grant.Grant) bool {
+func (r *Rival) records(identity grant.Identity) bool {
+	return claims(r.Record, identity) || claims(r.Replaces, identity)
+}
+
+// asksFor says whether the rival lives, enforces, asks for the grant, and is allowed what it would be.
+func (r *Rival) asksFor(identity grant.Identity, held *grant.Grant) bool {
 	fields := r.Fields
 	if held != nil {
 		fields = grant.Over(fields, *held)
 	}
-	return !r.Deleting && r.Enforces && r.Known && !r.Unresolved && r.Asks == identity && r.Decide(identity, fields).Allowed
+	return !r.Deleting && r.Enforces && !r.Unresolved && r.Asks == identity && r.Decide(identity, fields).Allowed
 }
 
-// leaves says whether a rival that owns the grant must let go of it: it is deleted, names another one, or is not allowed
-// it any more. One that rests keeps.
-func (r *Rival) leaves(identity grant.Identity) bool {
-	return r.Usable && (r.Deleting || r.Enforces && !r.Unresolved && (r.Asks != identity || !r.Decide(identity, r.Fields).Allowed))
+// eligible says whether the rival could own the grant now: an Auth0Tenant that cannot be written to makes no owner.
+func (r *Rival) eligible(identity grant.Identity, held *grant.Grant) bool {
+	return r.Known && r.Usable && r.asksFor(identity, held)
 }
+
+// mayCome says whether the rival may turn out to be eligible once its Auth0Tenant was tried.
+func (r *Rival) mayCome(identity grant.Identity) bool { return r.Untried && r.asksFor(identity, nil) }
 
 func (r *Rival) claim(identity grant.Identity, held *grant.Grant) claimant {
 	recorded := r.records(identity)
 	return claimant{rival: r, recorded: recorded, held: recorded && r.Held, eligible: r.eligible(identity, held), rank: r.Rank}
 }
 
-func (d *decision) claimOwn(eligible bool) claimant {
-	recorded := d.record.Of(d.Wanted) || d.replaces.Of(d.Wanted)
-	return claimant{recorded: recorded, held: recorded && d.Object.Held, eligible: eligible, rank: d.Object.Rank}
+func (d *decision) claimOwn(identity grant.Identity, eligible bool) claimant {
+	recorded := claims(d.record, identity) || claims(d.replaces, identity)
+	held := d.Object.Held || d.Object.Gone
+	return claimant{recorded: recorded, held: recorded && held, eligible: eligible, rank: d.Object.Rank}
 }
 
-// owner is who owns the wanted grant, or may have it first; nil: this object.
+// owner is the rival that owns the wanted grant, or may have it first; nil: this object.
 func (d *decision) owner(eligible bool) *Rival {
-	first := d.claimOwn(eligible)
+	first := d.claimOwn(d.Wanted, eligible)
 	for i := range d.Rivals {
 		other := d.Rivals[i].claim(d.Wanted, nil)
 		if (other.held || other.eligible) && other.before(first) {
@@ -71,19 +79,40 @@ func (d *decision) owner(eligible bool) *Rival {
 func (d *decision) successor(identity grant.Identity, held *grant.Grant) *Rival {
 	var first claimant
 	for i := range d.Rivals {
-		if other := d.Rivals[i].claim(identity, held); other.eligible && d.Rivals[i].Usable && (first.rival == nil || other.before(first)) {
+		if other := d.Rivals[i].claim(identity, held); other.eligible && (first.rival == nil || other.before(first)) {
 			first = other
 		}
 	}
 	return first.rival
 }
 
-// answersFor says whether a rival answers for a grant of this object without being able to own it now: it rests, or is
-// not allowed it any more. It lives, or this object never had its finalizer.
+// leaves says whether a rival that owns the grant must let go of it: it is deleted, names another one that it may have, or the
+// rules refuse it the grant as the tenant holds it. One that rests keeps what it is allowed.
+func (d *decision) leaves(r *Rival, identity grant.Identity) bool {
+	switch {
+	case !r.Usable:
+		return false
+	case r.Deleting:
+		return true
+	case r.Enforces && !r.Unresolved && r.Asks != identity && r.Decide(r.Asks, r.Fields).Allowed:
+		return true
+	case !r.Unresolved && r.Asks == identity && r.Decide(identity, r.Fields).Allowed:
+		return false
+	}
+	seen, known := d.Seen[identity]
+	return known && seen.Grant != nil && !r.Decide(identity, seen.Grant.Fields).Allowed
+}
+
+// answersFor says whether a rival has record and finalizer for a grant of this object, and stays, so that this one may let go
+// of it. Of two that are gone or go, the first one ends the access.
 func (d *decision) answersFor(identity grant.Identity) bool {
+	mine := d.claimOwn(identity, d.eligible(identity))
 	for i := range d.Rivals {
 		r := &d.Rivals[i]
-		if r.records(identity) && r.Held && (!r.Deleting || !d.Object.Held) {
+		first := r.claim(identity, nil).before(mine)
+		switch {
+		case !r.records(identity) || !r.Held:
+		case !r.Deleting && (first || d.Object.Deleting || d.Object.Gone), r.Deleting && !d.Object.Held && first:
 			return true
 		}
 	}

@@ -50,8 +50,9 @@ type (
 		NotBefore time.Time
 	}
 	// Write stores the records; Plans says that a create request is planned with it, which has not left.
-	// Owns says that a grant is recorded that was not.
-	Write struct{ Plans, Owns bool }
+	// Owns says that a grant is recorded that was not, Yields that one is not recorded any more: both take the gate where
+	// there are rivals.
+	Write struct{ Plans, Owns, Yields bool }
 	// Hold sets the finalizer, Release takes it away.
 	Hold    struct{}
 	Release struct{}

@@ -55,7 +55,7 @@ type Rank struct {
 
 // Rival is another ClientGrant that records or asks for a grant of this one.
 type Rival struct {
-	Name string
+	Namespace, Name string
 	// Near says that it is in the same namespace: of others nothing is told.
 	Near bool
 	Rank Rank
@@ -65,8 +65,9 @@ type Rival struct {
 	// Asks is what it asks for, unless that is Unresolved; Enforces says that it may write.
 	Asks                 grant.Identity
 	Unresolved, Enforces bool
-	// Same says that it uses the same Auth0Tenant; Known that the credentials of its own were accepted, Usable that it may be
-	// written to, Untried that nobody knows yet.
+	// Same says that it uses the same Auth0Tenant; Known that the credentials of its own were accepted, Usable that grants may
+	// be written through it now: its mode is Enforce, it is not being deleted, and its Access is Open. Untried that nobody
+	// knows yet.
 	Same, Known, Usable, Untried bool
 	Fields                       grant.Fields
 	// Decide asks the rules of its Auth0Tenant.

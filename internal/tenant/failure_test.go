@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
 )
@@ -63,7 +64,7 @@ func TestFailure_OfReadsBacksOffAndRecovers(t *testing.T) {
 					t.Errorf("who waits was woken %d times", got)
 				}
 				health := w.session.Health()
-				if _, err := w.session.Observe(key("app"), app, time.Time{}, tenant.ClassChange); err == nil || !errors.Is(err, health.Err) {
+				if _, err := w.session.Observe(key("app"), app, time.Time{}, budget.ClassChange); err == nil || !errors.Is(err, health.Err) {
 					t.Errorf("told %v, health is %+v", err, health)
 				}
 				if health.Suspect || time.Since(health.Failed) > 2*time.Minute {
@@ -75,7 +76,7 @@ func TestFailure_OfReadsBacksOffAndRecovers(t *testing.T) {
 				if got := w.woken.of(key("app")); got != 2 {
 					t.Errorf("who waits was woken %d times after it was over", got)
 				}
-				if seen, err := w.session.Observe(key("app"), app, time.Time{}, tenant.ClassChange); err != nil || seen.Grant != nil {
+				if seen, err := w.session.Observe(key("app"), app, time.Time{}, budget.ClassChange); err != nil || seen.Grant != nil {
 					t.Errorf("saw %+v, error %v", seen, err)
 				}
 				if health := w.session.Health(); health.Err != nil || w.reports.Load() == reports {
@@ -108,13 +109,13 @@ func TestFailure_ByARateLimitStopsTheWholeHost(t *testing.T) {
 				start := time.Now() // A bubble's clock starts with the year 2000, at 946684800.
 				w.pending(t, app, time.Time{})
 				advance(300 * time.Millisecond)
-				if _, err := w.session.Observe(key("app"), app, time.Time{}, tenant.ClassChange); !auth0.IsRateLimited(err) {
+				if _, err := w.session.Observe(key("app"), app, time.Time{}, budget.ClassChange); !auth0.IsRateLimited(err) {
 					t.Errorf("error %v", err)
 				}
-				if err := w.session.Ready(key("writer"), tenant.ClassRevocation); !errors.Is(err, tenant.ErrParked) {
+				if err := w.session.Ready(key("writer"), budget.ClassRevocation); !errors.Is(err, tenant.ErrParked) {
 					t.Errorf("a write may go on: %v", err)
 				}
-				if err := sibling.Ready(key("another writer"), tenant.ClassRevocation); !errors.Is(err, tenant.ErrParked) {
+				if err := sibling.Ready(key("another writer"), budget.ClassRevocation); !errors.Is(err, tenant.ErrParked) {
 					t.Errorf("a write by another Auth0Tenant of the host may go on: %v", err)
 				}
 				w.budget.Forget(key("writer"))

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
@@ -40,7 +41,7 @@ func TestListing_ServesManyClientsThatWait(t *testing.T) {
 		advance(time.Minute)
 		w.wantReads(t, listReads(5)...)
 		for _, name := range clients(0, 20) {
-			if seen, err := w.session.Observe(key(name), identity(name), at, tenant.ClassChange); err != nil || seen.Grant == nil {
+			if seen, err := w.session.Observe(key(name), identity(name), at, budget.ClassChange); err != nil || seen.Grant == nil {
 				t.Errorf("%s: saw %+v, error %v", name, seen, err)
 			}
 		}
@@ -48,7 +49,7 @@ func TestListing_ServesManyClientsThatWait(t *testing.T) {
 }
 
 func TestListing_ThatASessionBeginsWithServesAllThatAreKnownThen(t *testing.T) {
-	known := map[tenant.Key][]grant.Identity{}
+	known := map[budget.Key][]grant.Identity{}
 	for _, name := range clients(0, 20) {
 		known[key(name)] = []grant.Identity{identity(name)}
 	}
@@ -62,7 +63,7 @@ func TestListing_ThatASessionBeginsWithServesAllThatAreKnownThen(t *testing.T) {
 		advance(time.Minute)
 		w.wantReads(t, listReads(5)...)
 		for _, name := range clients(0, 20) {
-			if seen, err := w.session.Observe(key(name), identity(name), began, tenant.ClassChange); err != nil || seen.Grant == nil {
+			if seen, err := w.session.Observe(key(name), identity(name), began, budget.ClassChange); err != nil || seen.Grant == nil {
 				t.Errorf("%s: saw %+v, error %v", name, seen, err)
 			}
 		}
@@ -88,7 +89,7 @@ func TestListing_FollowsEmptyPages(t *testing.T) {
 		w.refresh(t)
 		w.wantReads(t, listReads(8)...)
 		for _, name := range names {
-			seen, err := w.session.Observe(key(name), identity(name), time.Time{}, tenant.ClassChange)
+			seen, err := w.session.Observe(key(name), identity(name), time.Time{}, budget.ClassChange)
 			if err != nil || (seen.Grant == nil) != (name == "nobody") {
 				t.Errorf("%s: saw %+v, error %v", name, seen, err)
 			}
@@ -170,7 +171,7 @@ func TestListing_TellsNothingAboutWhatCameToBeTrackedInItsMiddle(t *testing.T) {
 		}
 		w.wantReads(t, listReads(3)...)
 		for _, name := range []string{"first", "second"} {
-			seen, err := w.session.Observe(key(name), identity(name), time.Time{}, tenant.ClassChange)
+			seen, err := w.session.Observe(key(name), identity(name), time.Time{}, budget.ClassChange)
 			if err == nil {
 				t.Errorf("the listing says of %s that it is %+v", name, seen.Grant)
 			}
@@ -268,7 +269,7 @@ func TestLookup_ThatBreaksOffSaysNothing(t *testing.T) {
 		broken := w.Inject(sim.Fault{Method: http.MethodGet, Route: "/client-grants", Skip: 1, Times: -1, Status: http.StatusBadGateway})
 		w.pending(t, identity("app", "c"), time.Time{})
 		advance(time.Second)
-		if seen, err := w.session.Observe(key("app"), identity("app", "c"), time.Time{}, tenant.ClassChange); err == nil || errors.Is(err, tenant.ErrPending) {
+		if seen, err := w.session.Observe(key("app"), identity("app", "c"), time.Time{}, budget.ClassChange); err == nil || errors.Is(err, tenant.ErrPending) {
 			t.Errorf("saw %+v, error %v", seen, err)
 		}
 		broken.Remove()

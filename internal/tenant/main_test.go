@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
@@ -38,10 +39,10 @@ type world struct {
 	*sim.Server
 	transport http.RoundTripper
 	client    *auth0.Client
-	limit     tenant.Limit
-	// before is what keys were about before the session began.
-	before   map[tenant.Key][]grant.Identity
-	budget   *tenant.Budget
+	limit     budget.Limit
+	// before are the identities that keys were about before the session began.
+	before   map[budget.Key][]grant.Identity
+	budget   *budget.Budget
 	session  *tenant.Session
 	siblings []*tenant.Session
 	config   tenant.Config
@@ -61,8 +62,7 @@ func overTLS(t *testing.T, prepare ...func(*world)) *world {
 	return open(t, &world{Server: running.Server, transport: transport}, prepare...)
 }
 
-// inBubble runs the test with a simulated tenant that is called without a network, on a clock that jumps to whatever
-// happens next.
+// inBubble runs the test with a simulated tenant that is called without a network, on a clock that jumps to the next event.
 func inBubble(t *testing.T, test func(t *testing.T, w *world), prepare ...func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -78,19 +78,19 @@ func open(t *testing.T, w *world, prepare ...func(*world)) *world {
 	t.Helper()
 	w.config = tenant.Config{Name: "uid-1", Host: host, Interval: interval}
 	w.woken = newKeys()
-	w.limit = tenant.Limit{PerMinute: plenty, Burst: 1000}
+	w.limit = budget.Limit{PerMinute: plenty, Burst: 1000}
 	for _, p := range prepare {
 		p(w)
 	}
-	w.budget = tenant.NewBudget(w.limit, 8, w.turn)
+	w.budget = budget.New(w.limit, 8, w.turn)
 	w.client = w.newClient(t)
 	w.session = tenant.NewSession(w.config, w.client, w.budget, w.before, w.woken.wake, func() { w.reports.Add(1) })
 	t.Cleanup(w.session.Close)
 	return w
 }
 
-// turn wakes whoever may call the tenant next.
-func (w *world) turn(key tenant.Key) {
+// turn wakes the key for which the budget has a token.
+func (w *world) turn(key budget.Key) {
 	if key.Namespace != "" {
 		w.woken.wake(key)
 		return
@@ -142,13 +142,13 @@ func (m inMemory) RoundTrip(r *http.Request) (response *http.Response, err error
 // keys counts how often each key was woken.
 type keys struct {
 	mu      sync.Mutex
-	counts  map[tenant.Key]int
+	counts  map[budget.Key]int
 	changed chan struct{}
 }
 
-func newKeys() *keys { return &keys{counts: map[tenant.Key]int{}, changed: make(chan struct{})} }
+func newKeys() *keys { return &keys{counts: map[budget.Key]int{}, changed: make(chan struct{})} }
 
-func (k *keys) wake(key tenant.Key) {
+func (k *keys) wake(key budget.Key) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.counts[key]++
@@ -156,14 +156,14 @@ func (k *keys) wake(key tenant.Key) {
 	k.changed = make(chan struct{})
 }
 
-func (k *keys) of(key tenant.Key) int {
+func (k *keys) of(key budget.Key) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.counts[key]
 }
 
 // reached waits until the key was woken that often since the test began; false if that takes too long.
-func (k *keys) reached(key tenant.Key, count int) bool {
+func (k *keys) reached(key budget.Key, count int) bool {
 	expired := time.After(patience)
 	for {
 		k.mu.Lock()
@@ -180,14 +180,14 @@ func (k *keys) reached(key tenant.Key, count int) bool {
 	}
 }
 
-func (k *keys) await(t *testing.T, key tenant.Key, count int) {
+func (k *keys) await(t *testing.T, key budget.Key, count int) {
 	t.Helper()
 	if !k.reached(key, count) {
 		t.Fatalf("%s was woken %d times, want %d", key, k.of(key), count)
 	}
 }
 
-func key(name string) tenant.Key { return tenant.Key{Namespace: "ns", Name: name} }
+func key(name string) budget.Key { return budget.Key{Namespace: "ns", Name: name} }
 
 // identity of the grant of a client; the audience is the same for all that name none.
 func identity(client string, audience ...string) grant.Identity {
@@ -228,10 +228,10 @@ func (w *world) observe(t *testing.T, of grant.Identity, notBefore time.Time) te
 }
 
 // answer asks until there is an answer, after each wake. It puts up with the given error, or with every one.
-func (w *world) answer(name tenant.Key, of grant.Identity, notBefore time.Time, only error) (tenant.Observation, error) {
+func (w *world) answer(name budget.Key, of grant.Identity, notBefore time.Time, only error) (tenant.Observation, error) {
 	for {
 		before := w.woken.of(name)
-		seen, err := w.session.Observe(name, of, notBefore, tenant.ClassChange)
+		seen, err := w.session.Observe(name, of, notBefore, budget.ClassChange)
 		if err == nil || only != nil && !errors.Is(err, only) || !w.woken.reached(name, before+1) {
 			return seen, err
 		}
@@ -241,7 +241,7 @@ func (w *world) answer(name tenant.Key, of grant.Identity, notBefore time.Time, 
 // pending asks for the identity under its client's name, and fails the test if there is an answer.
 func (w *world) pending(t *testing.T, of grant.Identity, notBefore time.Time) {
 	t.Helper()
-	if seen, err := w.session.Observe(key(of.ClientID), of, notBefore, tenant.ClassChange); !errors.Is(err, tenant.ErrPending) {
+	if seen, err := w.session.Observe(key(of.ClientID), of, notBefore, budget.ClassChange); !errors.Is(err, tenant.ErrPending) {
 		t.Fatalf("observing %s: %+v, error %v, want none yet", of, seen.Grant, err)
 	}
 }
@@ -269,7 +269,7 @@ func (w *world) reads() []string {
 	return found
 }
 
-// advance lets time pass in a bubble, and what happens meanwhile come to its end.
+// advance lets time pass in a bubble, and all goroutines come to rest.
 func advance(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()

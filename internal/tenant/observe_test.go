@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
-	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
 )
 
@@ -82,7 +82,7 @@ func TestObserve_WaitsForATimeThatIsStillToCome(t *testing.T) {
 		if w.woken.of(key("app")) != 1 {
 			t.Error("it was not woken once")
 		}
-		if seen, err := w.session.Observe(key("app"), identity("app"), at, tenant.ClassChange); err != nil || seen.Began.Before(at) {
+		if seen, err := w.session.Observe(key("app"), identity("app"), at, budget.ClassChange); err != nil || seen.Began.Before(at) {
 			t.Errorf("saw %+v, error %v", seen, err)
 		}
 		advance(interval / 2)
@@ -97,18 +97,18 @@ func TestObserve_JoinsTheLookUpOfItsClient(t *testing.T) {
 		w.ClearLog()
 		hang := w.hang(0)
 		for _, name := range []string{"1", "2", "3"} { // The look-up that the first one starts serves them all.
-			_, _ = w.session.Observe(key(name), identity("app", name), time.Time{}, tenant.ClassChange)
+			_, _ = w.session.Observe(key(name), identity("app", name), time.Time{}, budget.ClassChange)
 			advance(time.Second)
 		}
 		for _, name := range []string{"4", "5"} { // These need one that begins later.
-			_, _ = w.session.Observe(key(name), identity("app", name), time.Now(), tenant.ClassChange)
+			_, _ = w.session.Observe(key(name), identity("app", name), time.Now(), budget.ClassChange)
 		}
 		w.wantReads(t)
 		hang.Remove()
 		advance(time.Second)
 		w.wantReads(t, "app", "app")
 		for _, name := range []string{"1", "2", "3", "4", "5"} {
-			seen, err := w.session.Observe(key(name), identity("app", name), time.Time{}, tenant.ClassChange)
+			seen, err := w.session.Observe(key(name), identity("app", name), time.Time{}, budget.ClassChange)
 			if w.woken.of(key(name)) == 0 || err != nil || seen.Grant != nil {
 				t.Errorf("%s was woken %d times for %+v, error %v", name, w.woken.of(key(name)), seen, err)
 			}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
@@ -14,13 +15,13 @@ func (w *world) deleteAndAsk(t *testing.T, identities []grant.Identity, every ti
 	t.Helper()
 	for _, of := range identities {
 		name := key(of.ClientID)
-		if err := w.session.Ready(name, tenant.ClassRevocation); err != nil {
+		if err := w.session.Ready(name, budget.ClassRevocation); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.session.Delete(t.Context(), name, of, "cgr_0000000000000000"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.session.Observe(name, of, time.Time{}, tenant.ClassRevocation); !errors.Is(err, tenant.ErrPending) {
+		if _, err := w.session.Observe(name, of, time.Time{}, budget.ClassRevocation); !errors.Is(err, tenant.ErrPending) {
 			t.Fatalf("%s: %v", of.ClientID, err)
 		}
 		time.Sleep(every)
@@ -54,12 +55,12 @@ func TestProof_WaitsForDeletionsThatWaitForTheBudgetButNotForLong(t *testing.T) 
 	inBubble(t, func(t *testing.T, w *world) {
 		identities := w.track("a", "b")
 		w.deleteAndAsk(t, identities[:1], 0)
-		if err := w.session.Ready(key("b"), tenant.ClassRevocation); !errors.Is(err, tenant.ErrParked) {
+		if err := w.session.Ready(key("b"), budget.ClassRevocation); !errors.Is(err, tenant.ErrParked) {
 			t.Fatal(err)
 		}
 		advance(1900 * time.Millisecond)
 		w.wantReads(t)
 		w.woken.await(t, key("a"), 1)
 		w.wantReads(t, "list")
-	}, func(w *world) { w.limit = tenant.Limit{PerMinute: 12, Burst: 5} })
+	}, func(w *world) { w.limit = budget.Limit{PerMinute: 12, Burst: 5} })
 }

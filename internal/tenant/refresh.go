@@ -1,18 +1,18 @@
 package tenant
 
 import (
-	"context"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
 
-// idle is how long the goroutine sleeps with nothing to do; a nudge ends it earlier.
-const idle = time.Hour
-
-// refresh is the state of looking at everything that is tracked.
+// refresh is the state of looking at everything that is tracked. It is not safe for concurrent use.
 type refresh struct {
+	// interval between two refreshes.
+	interval time.Duration
+	// report tells that a refresh came to its end.
+	report func()
 	// due is when the next one starts.
 	due time.Time
 	// last is when the last one started; verified is when the last complete one began.
@@ -32,20 +32,53 @@ type refresh struct {
 	calls int
 	cost  int
 	took  time.Duration
-	// unmanaged is how many grants nobody tracks; nil unless the last complete look was at the whole list.
+	// unmanaged is how many grants are not tracked; nil unless the last complete look was at the whole list.
 	unmanaged *int
 }
 
-// listing is a walk over all pages of the tenant's list.
-type listing struct {
-	began time.Time
-	// next is where the next page starts, as the tenant said at the given time.
-	next  string
-	told  time.Time
-	pages int
-	found map[grant.Identity]*grant.Grant
-	// unmanaged counts the grants on these pages that nobody tracks, but for those that nobody can.
-	unmanaged int
+// setInterval changes the interval; the next refresh follows the new one.
+func (r *refresh) setInterval(interval time.Duration) {
+	if interval != r.interval {
+		r.interval, r.due = interval, r.last.Add(interval)
+	}
+}
+
+// start starts a refresh: by listing, or by look-ups where fewer clients are tracked than the list has pages. With nothing
+// tracked there is nothing to verify.
+func (r *refresh) start(now time.Time, tracked *inventory) {
+	r.last, r.running, r.calls = now, true, 0
+	switch holders := len(tracked.holders); {
+	case holders == 0:
+		r.finish(now)
+	case r.pages > 0 && holders < r.pages:
+		r.startLookups(tracked)
+	case r.listing == nil:
+		r.startListing()
+	}
+}
+
+// stop gives up what is being read.
+func (r *refresh) stop() { r.running, r.listing, r.lookups = false, nil, nil }
+
+func (r *refresh) startListing() {
+	r.listing = &listing{}
+	r.listing.prepare(time.Now())
+}
+
+func (r *refresh) startLookups(tracked *inventory) {
+	r.listing, r.lookups = nil, nil
+	for holder := range tracked.holders {
+		r.lookups = append(r.lookups, holder)
+	}
+}
+
+func (r *refresh) finish(began time.Time) {
+	r.running = false
+	r.verified = began
+	r.completed++
+	r.cost, r.took, r.unmanaged = r.calls, time.Since(r.last), nil
+	r.due = r.last.Add(r.interval)
+	r.report()
 }
 
 // used is how many pages of the list were read so far.
@@ -56,231 +89,75 @@ func (r *refresh) used() int {
 	return r.listing.pages
 }
 
-// Health is what an Auth0Tenant tells of its session.
-type Health struct {
-	// Err is why reading fails now; nil while it works.
-	Err error
-	// Verified is when the last complete look at everything tracked began.
-	Verified time.Time
-	// Completed counts these looks.
-	Completed int
-	// Took is how long the last of them took, waiting for the rate limit included.
-	Took time.Duration
-	// Failed is when a read failed last.
-	Failed time.Time
-	// Suspect says that the tenant refused the credentials since they were proven.
-	Suspect bool
-	// Lacking is the Management API scope for want of which it did; empty for another cause.
-	Lacking string
-}
-
-// Health of the session.
-func (s *Session) Health() Health {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Health{
-		Err: s.failure.err, Verified: s.refresh.verified, Completed: s.refresh.completed, Took: s.refresh.took,
-		Failed: s.failure.at, Suspect: s.suspect, Lacking: s.lacking,
+// countCall counts a read for what the running refresh costs: a page of the list, or the look-up that is its next.
+func (r *refresh) countCall(of grant.Holder) {
+	if r.running && (of == grant.Holder{} || len(r.lookups) > 0 && r.lookups[0] == of) {
+		r.calls++
 	}
 }
 
-// Refresh asks for a look at everything that is tracked, begun after now, and returns the value that Health.Completed
-// has when it came to its end.
-func (s *Session) Refresh() (completed int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.refresh.due = time.Now()
-	s.refresh.running, s.refresh.listing, s.refresh.lookups = false, nil, nil
-	s.failure.retry = time.Time{}
-	s.nudge()
-	return s.refresh.completed + 1
+// enough is how many waiting holders decide between a listing and look-ups.
+func (r *refresh) enough() int { return max(r.pages, r.used()) + 1 }
+
+// batches says whether a listing for so many waiting keys is put off until their batch is complete. A lone caller in a tenant
+// whose list is known is looked up at once, and a listing that runs goes on.
+func (r *refresh) batches(waiting int) bool {
+	return r.listing == nil && (r.pages == 0 || waiting > r.pages)
 }
 
-// step makes at most one read and returns how long to wait for the next. While it waits for its turn to call the tenant it
-// is woken.
-func (s *Session) step(ctx context.Context) time.Duration {
-	defer s.budget.EndPass(s.key())
-	s.mu.Lock()
-	now := time.Now()
-	if wait := s.failure.retry.Sub(now); wait > 0 {
-		s.mu.Unlock()
-		return wait
-	}
-	waiting := s.whoWaits(now)
-	job, wait := s.next(now, waiting)
-	s.mu.Unlock()
-	switch {
-	case job.read == nil:
-		return wait
-	case !s.acquire(job, waiting.class):
-		return idle
-	}
-	job.read(ctx)
-	return 0
-}
-
-// Looks that prove deletions wait until there was no DELETE for a moment, so that one look proves many; but not for those
-// that wait for the budget longer than this.
-const (
-	proofQuiet    = 100 * time.Millisecond
-	proofPatience = 2 * time.Second
-)
-
-// proofWait is how long to put off a look that proves a deletion.
-func (s *Session) proofWait(now time.Time) time.Duration {
-	since := now.Sub(s.deleted)
-	others := s.budget.Waiting()[ClassRevocation]
-	if s.parked != nil && *s.parked == ClassRevocation {
-		others--
-	}
-	if others > 0 && since < proofPatience {
-		return min(proofPatience-since, proofQuiet)
-	}
-	return proofQuiet - since
-}
-
-// job is the next read.
-type job struct {
-	read func(context.Context)
-	// page says that it is one of a listing.
-	page bool
-}
-
-func (s *Session) acquire(job job, class Class) bool {
-	take := s.budget.Acquire
-	if job.page {
-		take = s.budget.AcquirePage
-	}
-	taken := take(s.key(), class)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.parked = &class; taken {
-		s.parked = nil
-	}
-	return taken
-}
-
-// waiters sums up who waits for a read. There may be as many as objects, and one more with every object that asks.
-type waiters struct {
-	// class is that of the most urgent.
-	class Class
-	// oldest is the holder that waits longest among those, since when.
-	oldest grant.Holder
-	since  time.Time
-	// count is how many holders wait, as far as that decides between a listing and look-ups.
-	count int
-	// later is how long until the next one may be looked up.
-	later time.Duration
-}
-
-func (s *Session) whoWaits(now time.Time) waiters {
-	found := waiters{class: ClassResync, later: idle}
-	holders, enough := map[grant.Holder]struct{}{}, max(s.refresh.pages, s.refresh.used())+1
-	proof := sync.OnceValue(func() time.Duration { return s.proofWait(now) })
-	for _, w := range s.waiting {
-		if until := s.readyIn(w, now, proof); until > 0 {
-			found.later = min(found.later, until)
-			continue
-		}
-		holder := w.identity.Holder()
-		if len(holders) < enough {
-			holders[holder] = struct{}{}
-		}
-		if w.class < found.class || w.class == found.class && (found.since.IsZero() || w.since.Before(found.since)) {
-			found.class, found.since, found.oldest = w.class, w.since, holder
-		}
-	}
-	found.count = len(holders)
-	return found
-}
-
-// readyIn is how long a wanted look has to be put off.
-func (s *Session) readyIn(w want, now time.Time, proof func() time.Duration) time.Duration {
-	wait := w.notBefore.Sub(now)
-	if w.class == ClassRevocation && s.picture.written(w.identity) {
-		wait = max(wait, proof())
-	}
-	return wait
-}
-
-// next chooses the read that serves most: a look-up of the client that waits longest, or a page of the list where more
-// clients wait than the list has pages.
-func (s *Session) next(now time.Time, waiting waiters) (next job, wait time.Duration) {
-	if waiting.count == 0 && (s.config.Dormant || len(s.picture.holders) == 0) {
-		// What is being read serves nobody any more.
-		s.refresh.running, s.refresh.listing, s.refresh.lookups = false, nil, nil
-	}
-	if growing := s.grows(now); waiting.count > 0 && growing > 0 && waiting.class != ClassRevocation {
-		return job{}, growing
-	}
-	s.crowd = crowd{}
-	s.startRefresh(now)
-	switch r := &s.refresh; {
-	case waiting.count > 0 && !s.listingServes(waiting.count):
-		return job{read: func(ctx context.Context) { s.lookup(ctx, waiting.oldest) }}, 0
-	case r.listing != nil:
-		return job{read: s.listPage, page: true}, 0
-	case len(r.lookups) > 0:
-		holder := r.lookups[0]
-		return job{read: func(ctx context.Context) { s.lookup(ctx, holder) }}, 0
-	}
-	if s.config.Dormant {
-		return job{}, waiting.later
-	}
-	return job{}, min(waiting.later, max(s.refresh.due.Sub(now), 0))
-}
-
-// listingServes says whether reading the list is the cheaper way to serve that many holders, and starts it if so. Of an
-// unknown tenant pages are read until as many were used as holders wait.
-func (s *Session) listingServes(waiting int) bool {
-	pages, used := s.refresh.pages, s.refresh.used()
+// listingServes says whether reading the list is the cheaper way to serve that many holders, and starts it if so. Where the
+// length of the list is not known, pages are read until as many were used as holders wait.
+func (r *refresh) listingServes(waiting int) bool {
+	pages, used := r.pages, r.used()
 	switch {
 	case pages == 0 && used >= waiting:
 		return false
 	case pages > 0 && waiting <= max(pages-used, 1):
 		return false
 	}
-	if s.refresh.listing == nil {
-		s.startListing(time.Now())
+	if r.listing == nil {
+		r.startListing()
 	}
 	return true
 }
 
-// startRefresh starts one when it is due: by listing, or by look-ups where fewer clients are tracked than the list has
-// pages. With nothing tracked there is nothing to verify.
-func (s *Session) startRefresh(now time.Time) {
-	r := &s.refresh
-	if s.config.Dormant || r.running || now.Before(r.due) {
+// listed ends a listing that is complete.
+func (r *refresh) listed(l *listing) {
+	r.pages, r.listing = l.pages, nil
+	if r.running && len(r.lookups) == 0 {
+		r.finish(l.began)
+	}
+	r.unmanaged = new(l.unmanaged)
+}
+
+// longer deals with a list that has more pages than it had: how many is not known. Once reading on would cost more than
+// looking up every client that is tracked, these are looked up, and it is remembered that the list is long.
+func (r *refresh) longer(l *listing, tracked *inventory) {
+	r.pages = 0
+	if l.pages < len(tracked.holders) {
 		return
 	}
-	r.last, r.running, r.calls = now, true, 0
-	switch holders := len(s.picture.holders); {
-	case holders == 0:
-		s.finishRefresh(now)
-	case r.pages > 0 && holders < r.pages:
-		s.startLookups()
-	case r.listing == nil:
-		s.startListing(now)
+	r.pages, r.listing = l.pages+1, nil
+	if r.running {
+		r.startLookups(tracked)
 	}
 }
 
-func (s *Session) startListing(now time.Time) {
-	s.refresh.listing = &listing{began: now, found: map[grant.Identity]*grant.Grant{}}
-}
-
-func (s *Session) startLookups() {
-	s.refresh.listing, s.refresh.lookups = nil, nil
-	for holder := range s.picture.holders {
-		s.refresh.lookups = append(s.refresh.lookups, holder)
+// lookedUp takes a holder that was looked up from those that the refresh still needs.
+func (r *refresh) lookedUp(holder grant.Holder) {
+	at := slices.Index(r.lookups, holder)
+	if at < 0 {
+		return
+	}
+	r.lookups = slices.Delete(r.lookups, at, at+1)
+	if len(r.lookups) == 0 && r.running {
+		r.finish(r.last)
 	}
 }
 
-func (s *Session) finishRefresh(began time.Time) {
-	r := &s.refresh
-	r.running = false
-	r.verified = began
-	r.completed++
-	r.cost, r.took, r.unmanaged = r.calls, time.Since(r.last), nil
-	r.due = r.last.Add(s.config.Interval)
-	s.report()
+// postpone puts the first of the look-ups behind the others, if it is that of the holder.
+func (r *refresh) postpone(holder grant.Holder) {
+	if len(r.lookups) > 1 && r.lookups[0] == holder {
+		r.lookups = append(r.lookups[1:], holder)
+	}
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
 )
 
@@ -21,7 +21,7 @@ func TestRefresh_WakesOnlyThoseToWhomSomethingChanged(t *testing.T) {
 		w.track("appeared", "never there")
 		w.session.Track(key("second"), identity("changed"), identity("same"))
 		w.refresh(t)
-		before := map[tenant.Key]int{}
+		before := map[budget.Key]int{}
 		names := []string{"same", "reordered", "changed", "deleted", "made again", "appeared", "never there", "second"}
 		for _, name := range names {
 			before[key(name)] = w.woken.of(key(name))
@@ -113,7 +113,7 @@ func TestRefresh_ThatIsAskedForBeginsAfterwards(t *testing.T) {
 			t.Errorf("health %+v, asked for at %s", health, asked)
 		}
 		w.wantReads(t, append(listReads(3), listReads(6)...)...)
-		if seen, err := w.session.Observe(key("app"), identity("app"), asked, tenant.ClassChange); err != nil || seen.Grant != nil {
+		if seen, err := w.session.Observe(key("app"), identity("app"), asked, budget.ClassChange); err != nil || seen.Grant != nil {
 			t.Errorf("saw %+v, error %v", seen, err)
 		}
 	}, pages(10), fill(51))
@@ -178,7 +178,7 @@ func TestDormant_OnlyAnswersWhatIsAsked(t *testing.T) {
 			t.Errorf("%d reads to serve 50 at once", got)
 		}
 		for _, name := range clients(0, 50) {
-			if seen, err := w.session.Observe(key(name), identity(name), at, tenant.ClassChange); err != nil || seen.Grant == nil {
+			if seen, err := w.session.Observe(key(name), identity(name), at, budget.ClassChange); err != nil || seen.Grant == nil {
 				t.Errorf("%s: saw %+v, error %v", name, seen, err)
 			}
 		}

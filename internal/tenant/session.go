@@ -1,16 +1,15 @@
-// Package tenant is the operator's side of one Auth0 tenant: a session per Auth0Tenant object, with its client, what is
-// known of the grants there, and the call budget of the host. Nothing in it waits inside a call of a caller: what is
-// not known yet is looked up by the session's own goroutine, which then wakes whoever asked.
+// Package tenant is the operator's side of one Auth0 tenant: a session per Auth0Tenant object, with its client and what is
+// known of the grants there. No method waits for an observation: an observation that is not known yet is made by the session's
+// own goroutine, which then wakes the keys that asked for it.
 package tenant
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
 
@@ -32,70 +31,54 @@ type Config struct {
 
 // Session belongs to one Auth0Tenant object whose credentials were proven. Its methods may be called by many at once.
 type Session struct {
-	budget *Budget
-	wake   func(Key)
+	budget *budget.Budget
+	late   *lateCreates
+	wake   func(budget.Key)
 	report func()
 	kick   chan struct{}
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu      sync.Mutex
-	config  Config
-	client  *auth0.Client
-	picture *picture
-	waiting map[Key]want
-	crowd   crowd
-	refresh refresh
-	failure failure
-	// suspect is set when the tenant refused the credentials, until they are proven again.
+	// mu guards all that follows.
+	mu        sync.Mutex
+	config    Config
+	client    *auth0.Client
+	inventory *inventory
+	waiting   waitlist
+	refresh   refresh
+	failure   failure
+	// suspect is set when the tenant refused the credentials, until they are proven again; lacking is the Management API
+	// scope that the last refused call needed.
 	suspect bool
-	// deleted is when a DELETE was answered last; parked is the urgency with which the session waits for its turn.
-	deleted time.Time
-	parked  *Class
-	// lacking is the Management API scope that the last refused call needed.
 	lacking string
+	// deleted is when a DELETE was answered last; parked is the class with which the reader waits for the budget.
+	deleted time.Time
+	parked  *budget.Class
 }
-
-// want is what a key waits for.
-type want struct {
-	identity  grant.Identity
-	notBefore time.Time
-	since     time.Time
-	class     Class
-}
-
-// failure is the state of reading from the tenant after an error.
-type failure struct {
-	err   error
-	at    time.Time
-	count int
-	retry time.Time
-}
-
-// ErrPending says that the answer is not known yet: the key is woken when it is.
-var ErrPending = errors.New("the tenant is being looked up")
-
-// ErrReadOnly refuses a write where the tenant is only observed.
-var ErrReadOnly = errors.New("the tenant is read only")
 
 // NewSession starts a session. Keys that are about identities already are given with it, so that the first look at the
 // tenant serves all of them. wake is called with a key that has something to look at again; report when the
 // Auth0Tenant has. Both are called from any goroutine, and must neither wait nor call the session.
-func NewSession(config Config, client *auth0.Client, budget *Budget, tracked map[Key][]grant.Identity,
-	wake func(Key), report func(),
+func NewSession(config Config, client *auth0.Client, calls *budget.Budget, tracked map[budget.Key][]grant.Identity,
+	wake func(budget.Key), report func(),
+) *Session {
+	return newSession(config, client, calls, newLateCreates(), tracked, wake, report)
+}
+
+// newSession starts a session that shares its late creates with the other sessions of the process.
+func newSession(config Config, client *auth0.Client, calls *budget.Budget, late *lateCreates,
+	tracked map[budget.Key][]grant.Identity, wake func(budget.Key), report func(),
 ) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{
-		budget: budget, wake: wake, report: report, kick: make(chan struct{}, 1), cancel: cancel,
-		done: make(chan struct{}), config: config, client: client, picture: newPicture(),
-		waiting: map[Key]want{},
+		budget: calls, late: late, wake: wake, report: report, kick: make(chan struct{}, 1), cancel: cancel,
+		done: make(chan struct{}), config: config, client: client, inventory: newInventory(), waiting: newWaitlist(),
+		refresh: refresh{interval: config.Interval, report: report, due: time.Now(), verified: time.Now()},
 	}
 	for key, identities := range tracked {
-		s.picture.track(key, identities...)
+		s.inventory.track(key, identities...)
 	}
-	s.refresh.due = time.Now()
-	s.refresh.verified = time.Now()
-	go s.run(ctx)
+	go (&reader{session: s}).run(ctx)
 	return s
 }
 
@@ -117,9 +100,7 @@ func (s *Session) Config() Config {
 // the one so far.
 func (s *Session) Update(config Config, client *auth0.Client) {
 	s.mu.Lock()
-	if config.Interval != s.config.Interval {
-		s.refresh.due = s.refresh.last.Add(config.Interval)
-	}
+	s.refresh.setInterval(config.Interval)
 	s.config = config
 	if client != nil {
 		s.client.Close()
@@ -129,7 +110,7 @@ func (s *Session) Update(config Config, client *auth0.Client) {
 	s.nudge()
 }
 
-// Proven says that the credentials were accepted just now: what failed because of them is tried again.
+// Proven says that the credentials were accepted just now: reads that failed because of them are tried again.
 func (s *Session) Proven() {
 	s.mu.Lock()
 	s.suspect, s.failure = false, failure{}
@@ -137,42 +118,68 @@ func (s *Session) Proven() {
 	s.nudge()
 }
 
-// Track says which identities key is about; whenever the tenant's grant of one of them changes, key is woken. It waits
-// for no other identity any more.
-func (s *Session) Track(key Key, identities ...grant.Identity) {
+// Refresh asks for a look at everything that is tracked, begun after now, and returns the value that Health.Completed
+// has when it came to its end.
+func (s *Session) Refresh() (completed int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.picture.track(key, identities...)
-	if w, ok := s.waiting[key]; ok && !slices.Contains(identities, w.identity) {
-		delete(s.waiting, key)
-	}
+	s.refresh.stop()
+	s.refresh.due = time.Now()
+	s.failure.retry = time.Time{}
+	s.nudge()
+	return s.refresh.completed + 1
+}
+
+// Track says which identities key is about; whenever the tenant's grant of one of them changes, key is woken. It waits
+// for no other identity any more.
+func (s *Session) Track(key budget.Key, identities ...grant.Identity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inventory.track(key, identities...)
+	s.waiting.keep(key, identities)
 }
 
 // Observe answers from any observation of the identity that began at notBefore or later. Where there is none it returns
 // ErrPending, or the error with which looking failed last, and wakes key when there is one. class is how urgent that is.
-func (s *Session) Observe(key Key, identity grant.Identity, notBefore time.Time, class Class) (Observation, error) {
+func (s *Session) Observe(key budget.Key, identity grant.Identity, notBefore time.Time, class budget.Class) (Observation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.picture.add(key, identity)
-	if seen, ok := s.picture.seen(identity); ok && !seen.Began.Before(notBefore) {
-		delete(s.waiting, key)
+	s.inventory.add(key, identity)
+	if seen, ok := s.inventory.seen(identity); ok && !seen.Began.Before(notBefore) {
+		s.waiting.remove(key)
 		return seen, nil
 	}
-	since := time.Now()
-	growing := s.grows(since) > 0 && class != ClassRevocation // Then the session looks again when the crowd is complete.
-	if w, ok := s.waiting[key]; ok && w.identity == identity {
-		since = w.since // Asking again costs no place.
-	} else if class != ClassRevocation {
-		s.crowd.join(since)
-	}
-	s.waiting[key] = want{identity: identity, notBefore: notBefore, since: since, class: class}
-	if !growing {
+	now := time.Now()
+	open := s.batchOpen(now) > 0 && class != budget.ClassRevocation
+	s.waiting.add(key, want{identity: identity, notBefore: notBefore, since: now, class: class})
+	if !open { // Otherwise the reader looks again when the batch is complete.
 		s.nudge()
 	}
 	if s.failure.err != nil {
 		return Observation{}, s.failure.err
 	}
 	return Observation{}, ErrPending
+}
+
+// Seen returns the youngest observation of the identity that is known. It asks the tenant for nothing.
+func (s *Session) Seen(identity grant.Identity) (Observation, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inventory.seen(identity)
+}
+
+// Late returns until when a create request without an answer may still have its effect on the identity's grant: a proof that
+// there is no grant must begin after that. It is told until some time after it passed, whether or not the identity is tracked.
+func (s *Session) Late(identity grant.Identity) (until time.Time, late bool) {
+	return s.late.of(identity)
+}
+
+// batchOpen is how long the batch window of the waiting keys is still open. The caller holds the lock.
+func (s *Session) batchOpen(now time.Time) time.Duration {
+	if !s.refresh.batches(len(s.waiting.wants)) {
+		return 0
+	}
+	return s.waiting.batch.wait(now)
 }
 
 func (s *Session) currentClient() *auth0.Client {
@@ -184,28 +191,12 @@ func (s *Session) currentClient() *auth0.Client {
 // Wake says that it is the session's turn to call the tenant.
 func (s *Session) Wake() { s.nudge() }
 
-// key is the session's name in the line for calls: no ClientGrant has an empty namespace.
-func (s *Session) key() Key { return Key{Name: s.Config().Name} }
+// key is the session's name in the budget: a ClientGrant never has an empty namespace.
+func (s *Session) key() budget.Key { return budget.Key{Name: s.Config().Name} }
 
 func (s *Session) nudge() {
 	select {
 	case s.kick <- struct{}{}:
 	default:
-	}
-}
-
-// run is the session's one reader of the tenant.
-func (s *Session) run(ctx context.Context) {
-	defer close(s.done)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.kick:
-		case <-timer.C:
-		}
-		timer.Reset(s.step(ctx))
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
-	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
 )
 
@@ -63,7 +63,7 @@ func TestClose_EndsAtOnceWhileTheNextPageWaitsForAToken(t *testing.T) {
 		if took := time.Since(start); took > 0 {
 			t.Errorf("it took %s", took)
 		}
-	}, pages(1), fill(5), func(w *world) { w.limit = tenant.Limit{PerMinute: 1, Burst: 1} })
+	}, pages(1), fill(5), func(w *world) { w.limit = budget.Limit{PerMinute: 1, Burst: 1} })
 }
 
 func TestClose_EndsCallsOfNobodyElse(t *testing.T) {
@@ -132,7 +132,7 @@ func TestTrack_EndsTheWaitForAnythingElse(t *testing.T) {
 		w.ClearLog()
 		hang := w.hang(0)
 		w.pending(t, identity("app"), time.Time{})
-		_, _ = w.session.Observe(key("later"), identity("later"), time.Now().Add(time.Minute), tenant.ClassChange)
+		_, _ = w.session.Observe(key("later"), identity("later"), time.Now().Add(time.Minute), budget.ClassChange)
 		advance(time.Second)
 		w.session.Track(key("app"), identity("app", "x"))
 		w.session.Track(key("later"))
@@ -148,7 +148,7 @@ func TestTrack_KeepsTheWaitForWhatIsStillTracked(t *testing.T) {
 		w.pending(t, identity("app"), at)
 		w.session.Track(key("app"), identity("app"), identity("app", "x"))
 		advance(2 * time.Minute)
-		if seen, err := w.session.Observe(key("app"), identity("app"), at, tenant.ClassChange); err != nil || w.woken.of(key("app")) == 0 {
+		if seen, err := w.session.Observe(key("app"), identity("app"), at, budget.ClassChange); err != nil || w.woken.of(key("app")) == 0 {
 			t.Errorf("saw %+v, error %v, woken %d times", seen, err, w.woken.of(key("app")))
 		}
 	})
@@ -170,7 +170,7 @@ func TestObserve_AskingAgainCostsNoPlace(t *testing.T) {
 	}, pages(1), fill(20))
 }
 
-// A session takes calls from many at once: every one of them comes to an answer, and nobody is left waiting.
+// A session takes calls from many goroutines at once, and each of them comes to an answer.
 func TestSession_NobodyIsLeftWaiting(t *testing.T) {
 	ask := func(t *testing.T, w *world) {
 		const callers, rounds = 30, 8
@@ -196,7 +196,7 @@ func TestSession_NobodyIsLeftWaiting(t *testing.T) {
 }
 
 // askOften asks for evidence from now on, from soon on, after a refresh, and as one that was forgotten meanwhile.
-func (w *world) askOften(name tenant.Key, of grant.Identity, rounds int) error {
+func (w *world) askOften(name budget.Key, of grant.Identity, rounds int) error {
 	for round := range rounds {
 		notBefore := time.Now()
 		switch round % 4 {

@@ -5,57 +5,44 @@ import (
 	"sync"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
 
-// Sessions holds the session of each Auth0Tenant whose credentials were proven, and one budget for each host.
+// Sessions holds the session of each Auth0Tenant whose credentials were proven, one budget for each host, and the registry of
+// all Auth0Tenants.
 type Sessions struct {
-	wake, call func(Key)
+	*Registry
 
-	mu        sync.Mutex
-	open      map[Key]*open
-	tried     map[Key]string
-	operators map[Key]Operator
-	slots     int
-	budgets   map[string]*Budget
+	wake, call func(budget.Key)
+
+	mu      sync.Mutex
+	open    map[budget.Key]*open
+	slots   int
+	budgets map[string]*budget.Budget
+	late    *lateCreates
 }
 
-// Operator is the application that an Auth0Tenant uses: never a grantee on its host, whether there is a session or not.
-type Operator struct {
-	// UID of the Auth0Tenant.
-	UID string
-	// Host is the canonical host of the tenant.
-	Host string
-	// ClientID is empty where the Secret names none.
-	ClientID string
-}
-
-// open is a session with what it asks of its host's budget.
+// open is a session with the limit that its Auth0Tenant asks for.
 type open struct {
 	session *Session
 	host    string
-	limit   Limit
+	limit   budget.Limit
 }
 
-// Limit is the share of a host's rate limit that one Auth0Tenant asks for.
-type Limit struct {
-	PerMinute int
-	Burst     int
-}
-
-// NewSessions makes an empty registry. wake is called with each ClientGrant that has something to look at again, call with
-// each whose turn it is to call its tenant: the turn is kept for a few seconds. slots is how many calls to one host may be
+// NewSessions starts without sessions. wake is called with each ClientGrant that has something to look at again, call with
+// each for which the budget has a token: the token is reserved for a few seconds. slots is how many calls to one host may be
 // under way at once.
-func NewSessions(wake, call func(Key), slots int) *Sessions {
+func NewSessions(wake, call func(budget.Key), slots int) *Sessions {
 	return &Sessions{
-		wake: wake, call: call, slots: slots, open: map[Key]*open{}, tried: map[Key]string{}, operators: map[Key]Operator{},
-		budgets: map[string]*Budget{},
+		Registry: NewRegistry(), wake: wake, call: call, slots: slots, open: map[budget.Key]*open{},
+		budgets: map[string]*budget.Budget{}, late: newLateCreates(),
 	}
 }
 
 // Get returns the session of the Auth0Tenant, nil where there is none. An Auth0Tenant that was made again under its
 // name, with another UID, has none.
-func (s *Sessions) Get(tenant Key, uid string) *Session {
+func (s *Sessions) Get(tenant budget.Key, uid string) *Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o := s.open[tenant]; o != nil && o.session.Config().Name == uid {
@@ -64,46 +51,27 @@ func (s *Sessions) Get(tenant Key, uid string) *Session {
 	return nil
 }
 
-// Tried says whether this process has found out if the Auth0Tenant can be used: before, nothing can be told of it.
-func (s *Sessions) Tried(tenant Key, uid string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.tried[tenant] == uid
-}
-
-// SetTried notes that it was found out; an empty uid forgets it.
-func (s *Sessions) SetTried(tenant Key, uid string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if uid == "" {
-		delete(s.tried, tenant)
-		return
-	}
-	s.tried[tenant] = uid
-}
-
-// Open starts a session with proven credentials in the place of any other of that Auth0Tenant, with what its ClientGrants
-// are about already. Auth0Tenants of one host
-// share its budget, and the smallest limit holds.
-func (s *Sessions) Open(tenant Key, config Config, limit Limit, client *auth0.Client, tracked map[Key][]grant.Identity,
-	report func(),
+// Open starts a session with proven credentials in the place of any other of that Auth0Tenant; tracked are the identities
+// that its ClientGrants are about already. Auth0Tenants of one host share its budget, and the smallest limit holds.
+func (s *Sessions) Open(tenant budget.Key, config Config, limit budget.Limit, client *auth0.Client,
+	tracked map[budget.Key][]grant.Identity, report func(),
 ) *Session {
 	s.Close(tenant)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	budget := s.budgets[config.Host]
-	if budget == nil {
-		budget = NewBudget(limit, s.slots, s.turn)
-		s.budgets[config.Host] = budget
+	calls := s.budgets[config.Host]
+	if calls == nil {
+		calls = budget.New(limit, s.slots, s.dispatch)
+		s.budgets[config.Host] = calls
 	}
-	session := NewSession(config, client, budget, tracked, s.wake, report)
+	session := newSession(config, client, calls, s.late, tracked, s.wake, report)
 	s.open[tenant] = &open{session: session, host: config.Host, limit: limit}
 	s.setLimit(config.Host)
 	return session
 }
 
-// turn wakes whoever may make the next call to a host.
-func (s *Sessions) turn(key Key) {
+// dispatch wakes the ClientGrant or the session for which a host's budget has a token.
+func (s *Sessions) dispatch(key budget.Key) {
 	if key.Namespace != "" {
 		s.call(key)
 		return
@@ -117,12 +85,12 @@ func (s *Sessions) turn(key Key) {
 	}
 }
 
-// EndPass says that a ClientGrant was looked at: a call that it did not make is left to others.
-func (s *Sessions) EndPass(key Key) {
+// EndPass says that one reconciliation of a ClientGrant ended: a token that it did not use is left to other keys.
+func (s *Sessions) EndPass(key budget.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, budget := range s.budgets {
-		budget.EndPass(key)
+	for _, calls := range s.budgets {
+		calls.EndPass(key)
 	}
 }
 
@@ -130,18 +98,18 @@ func (s *Sessions) EndPass(key Key) {
 func (s *Sessions) Observed(host string, response auth0.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	budget := s.budgets[host]
+	calls := s.budgets[host]
 	switch {
-	case budget == nil:
+	case calls == nil:
 	case response.Status == http.StatusTooManyRequests:
-		budget.Refused(response.RateLimit)
+		calls.Refused(response.RateLimit)
 	default:
-		budget.Observed(response.RateLimit, response.Duration)
+		calls.Observed(response.RateLimit, response.Duration)
 	}
 }
 
 // SetLimit changes the share that the Auth0Tenant asks for.
-func (s *Sessions) SetLimit(tenant Key, limit Limit) {
+func (s *Sessions) SetLimit(tenant budget.Key, limit budget.Limit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o := s.open[tenant]; o != nil {
@@ -150,8 +118,8 @@ func (s *Sessions) SetLimit(tenant Key, limit Limit) {
 	}
 }
 
-// Close ends the session of the Auth0Tenant, if there is one. The budget stays: what was used of it is used.
-func (s *Sessions) Close(tenant Key) {
+// Close ends the session of the Auth0Tenant, if there is one. The budget stays, because its calls were made.
+func (s *Sessions) Close(tenant budget.Key) {
 	s.mu.Lock()
 	o := s.open[tenant]
 	delete(s.open, tenant)
@@ -167,7 +135,7 @@ func (s *Sessions) Close(tenant Key) {
 // CloseAll ends every session.
 func (s *Sessions) CloseAll() {
 	s.mu.Lock()
-	tenants := make([]Key, 0, len(s.open))
+	tenants := make([]budget.Key, 0, len(s.open))
 	for tenant := range s.open {
 		tenants = append(tenants, tenant)
 	}
@@ -178,60 +146,20 @@ func (s *Sessions) CloseAll() {
 }
 
 // Forget says that a ClientGrant is gone: no session tracks anything for it any more.
-func (s *Sessions) Forget(key Key) {
+func (s *Sessions) Forget(key budget.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.open {
 		o.session.Track(key)
 	}
-	for _, budget := range s.budgets {
-		budget.Forget(key)
+	for _, calls := range s.budgets {
+		calls.Forget(key)
 	}
 }
 
-// SetOperator notes the application that an Auth0Tenant uses, and says whether that is news. A Secret that was taken away
-// does not make its application a grantee: an empty client ID leaves the one that is known.
-func (s *Sessions) SetOperator(tenant Key, operator Operator) (news bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known, ok := s.operators[tenant]
-	if ok && known.UID == operator.UID && operator.ClientID == "" {
-		operator.ClientID = known.ClientID
-	}
-	s.operators[tenant] = operator
-	return known != operator
-}
-
-// ForgetOperator says that the Auth0Tenant is gone, and returns what was known.
-func (s *Sessions) ForgetOperator(tenant Key) Operator {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := s.operators[tenant]
-	delete(s.operators, tenant)
-	return known
-}
-
-// KnowsOperator says whether it is known which application the Auth0Tenant uses, if any.
-func (s *Sessions) KnowsOperator(tenant Key, uid string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.operators[tenant].UID == uid
-}
-
-// IsOperator says whether the client ID is that of an application that the operator itself uses on that host.
-func (s *Sessions) IsOperator(host, clientID string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, operator := range s.operators {
-		if operator.Host == host && operator.ClientID == clientID {
-			return true
-		}
-	}
-	return false
-}
-
+// setLimit gives the budget of a host the smallest limit that its Auth0Tenants ask for. The caller holds the lock.
 func (s *Sessions) setLimit(host string) {
-	var limit Limit
+	var limit budget.Limit
 	for _, o := range s.open {
 		if o.host != host {
 			continue

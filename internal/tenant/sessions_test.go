@@ -5,49 +5,50 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
 )
 
-// registry is a registry with simulated tenants.
-type registry struct {
+// opened are sessions with simulated tenants.
+type opened struct {
 	*tenant.Sessions
 	world *world
 }
 
-// inRegistry runs the test in a bubble, with a registry that is closed at its end.
-func inRegistry(t *testing.T, test func(t *testing.T, r *registry)) {
+// withSessions runs the test in a bubble, with sessions that are closed at its end.
+func withSessions(t *testing.T, test func(t *testing.T, r *opened)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		server := sim.New(sim.Options{Domain: host})
 		t.Cleanup(server.Close)
 		w := &world{Server: server, transport: inMemory{server}, woken: newKeys()}
 		w.config = tenant.Config{Host: host, Interval: interval}
-		r := &registry{Sessions: tenant.NewSessions(w.woken.wake, w.woken.wake, 8), world: w}
+		r := &opened{Sessions: tenant.NewSessions(w.woken.wake, w.woken.wake, 8), world: w}
 		t.Cleanup(r.CloseAll)
 		test(t, r)
 	})
 }
 
-func (r *registry) open(t *testing.T, name string, limit tenant.Limit, change ...func(*tenant.Config)) *tenant.Session {
+func (r *opened) open(t *testing.T, name string, limit budget.Limit, change ...func(*tenant.Config)) *tenant.Session {
 	t.Helper()
 	config := r.world.config
 	config.Name = "uid of " + name
 	for _, c := range change {
 		c(&config)
 	}
-	opened := r.Open(key(name), config, limit, r.world.newClient(t), nil, func() {})
+	session := r.Open(key(name), config, limit, r.world.newClient(t), nil, func() {})
 	synctest.Wait() // Its first refresh finds nothing tracked.
-	return opened
+	return session
 }
 
 func onHost(host string) func(*tenant.Config) { return func(c *tenant.Config) { c.Host = host } }
 
 // next makes a write for a new caller, and is how long it had to wait.
-func (r *registry) next(t *testing.T, session *tenant.Session, caller string) time.Duration {
+func (r *opened) next(t *testing.T, session *tenant.Session, caller string) time.Duration {
 	t.Helper()
 	start := time.Now()
-	for session.Ready(key(caller), tenant.ClassChange) != nil {
+	for session.Ready(key(caller), budget.ClassChange) != nil {
 		if time.Since(start) > patience {
 			t.Fatalf("%s still waits", caller)
 		}
@@ -60,10 +61,10 @@ func (r *registry) next(t *testing.T, session *tenant.Session, caller string) ti
 	return waited.Round(time.Millisecond)
 }
 
-var limit = tenant.Limit{PerMinute: 60, Burst: 5}
+var limit = budget.Limit{PerMinute: 60, Burst: 5}
 
 func TestSessions_HoldsOneSessionForEachAuth0Tenant(t *testing.T) {
-	inRegistry(t, func(t *testing.T, r *registry) {
+	withSessions(t, func(t *testing.T, r *opened) {
 		if got := r.Get(key("main"), "uid of main"); got != nil {
 			t.Error("there is one before it was opened")
 		}
@@ -77,7 +78,7 @@ func TestSessions_HoldsOneSessionForEachAuth0Tenant(t *testing.T) {
 		if got := r.Get(key("other"), "uid of main"); got != nil {
 			t.Error("another Auth0Tenant has its session")
 		}
-		_, _ = opened.Observe(key("app"), app, time.Now().Add(time.Minute), tenant.ClassChange)
+		_, _ = opened.Observe(key("app"), app, time.Now().Add(time.Minute), budget.ClassChange)
 		again := r.open(t, "main", limit, func(c *tenant.Config) { c.Name = "new uid" })
 		if got := r.Get(key("main"), "new uid"); got != again || r.Get(key("main"), "uid of main") != nil {
 			t.Error("the new one did not take the place of the former")
@@ -96,9 +97,9 @@ func TestSessions_HoldsOneSessionForEachAuth0Tenant(t *testing.T) {
 }
 
 func TestSessions_ShareTheBudgetOfTheirHostAndTheSmallestLimitHolds(t *testing.T) {
-	inRegistry(t, func(t *testing.T, r *registry) {
-		fast := r.open(t, "fast", tenant.Limit{PerMinute: 600, Burst: 50})
-		slow := r.open(t, "slow", tenant.Limit{PerMinute: 60, Burst: 80})
+	withSessions(t, func(t *testing.T, r *opened) {
+		fast := r.open(t, "fast", budget.Limit{PerMinute: 600, Burst: 50})
+		slow := r.open(t, "slow", budget.Limit{PerMinute: 60, Burst: 80})
 		elsewhere := r.open(t, "elsewhere", limit, onHost("other.eu.auth0.com"))
 		if a, b := r.next(t, fast, "a"), r.next(t, slow, "b"); a != 0 || b != time.Second {
 			t.Errorf("the first waits %s, the second, with the slower limit, %s", a, b)
@@ -115,7 +116,7 @@ func TestSessions_ShareTheBudgetOfTheirHostAndTheSmallestLimitHolds(t *testing.T
 		if wait := r.next(t, fast, "z"); wait != time.Second {
 			t.Errorf("one more than the smaller burst after %s", wait)
 		}
-		r.SetLimit(key("slow"), tenant.Limit{PerMinute: 6, Burst: 1})
+		r.SetLimit(key("slow"), budget.Limit{PerMinute: 6, Burst: 1})
 		if wait := r.next(t, fast, "y"); wait != 10*time.Second {
 			t.Errorf("after a change of the limit it comes after %s", wait)
 		}
@@ -124,7 +125,7 @@ func TestSessions_ShareTheBudgetOfTheirHostAndTheSmallestLimitHolds(t *testing.T
 			t.Errorf("without the slower one it comes after %s", wait)
 		}
 		r.Close(key("fast"))
-		fast = r.open(t, "fast", tenant.Limit{PerMinute: 60, Burst: 50})
+		fast = r.open(t, "fast", budget.Limit{PerMinute: 60, Burst: 50})
 		if wait := r.next(t, fast, "w"); wait != time.Second {
 			t.Errorf("after the session was opened again it comes after %s: what was used is used", wait)
 		}
@@ -132,7 +133,7 @@ func TestSessions_ShareTheBudgetOfTheirHostAndTheSmallestLimitHolds(t *testing.T
 }
 
 func TestSessions_SetLimitOfNoneDoesNothing(t *testing.T) {
-	inRegistry(t, func(t *testing.T, r *registry) {
+	withSessions(t, func(t *testing.T, r *opened) {
 		r.SetLimit(key("main"), limit)
 		r.Forget(key("app"))
 		r.CloseAll()
@@ -143,7 +144,7 @@ func TestSessions_SetLimitOfNoneDoesNothing(t *testing.T) {
 }
 
 func TestSessions_KnowsTheOperatorsOwnClients(t *testing.T) {
-	inRegistry(t, func(t *testing.T, r *registry) {
+	withSessions(t, func(t *testing.T, r *opened) {
 		const otherHost = "other.eu.auth0.com"
 		uses := func(name, uid, host, client string, news bool) {
 			t.Helper()
@@ -186,11 +187,11 @@ func TestSessions_KnowsTheOperatorsOwnClients(t *testing.T) {
 }
 
 func TestSessions_ForgetAClientGrantEverywhere(t *testing.T) {
-	inRegistry(t, func(t *testing.T, r *registry) {
+	withSessions(t, func(t *testing.T, r *opened) {
 		first, second := r.open(t, "first", limit), r.open(t, "second", limit)
 		at := time.Now().Add(time.Second)
 		for _, session := range []*tenant.Session{first, second} {
-			_, _ = session.Observe(key("app"), app, at, tenant.ClassChange)
+			_, _ = session.Observe(key("app"), app, at, budget.ClassChange)
 		}
 		r.Forget(key("app"))
 		advance(3 * interval)
@@ -201,11 +202,11 @@ func TestSessions_ForgetAClientGrantEverywhere(t *testing.T) {
 }
 
 func TestSessions_CloseAllEndsEveryOne(t *testing.T) {
-	inRegistry(t, func(t *testing.T, r *registry) {
+	withSessions(t, func(t *testing.T, r *opened) {
 		first, second := r.open(t, "first", limit), r.open(t, "second", limit)
 		r.CloseAll()
 		for _, session := range []*tenant.Session{first, second} {
-			_, _ = session.Observe(key("app"), app, time.Time{}, tenant.ClassChange)
+			_, _ = session.Observe(key("app"), app, time.Time{}, budget.ClassChange)
 		}
 		advance(3 * interval)
 		if got := r.world.Requests("", ""); got != 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
@@ -31,7 +32,7 @@ func (w *world) create(t *testing.T, scopes ...string) (grant.Grant, error) {
 func (w *world) known(t *testing.T, scopes []string) {
 	t.Helper()
 	calls := w.Requests("", "")
-	seen, err := w.session.Observe(key("app"), app, time.Time{}, tenant.ClassChange)
+	seen, err := w.session.Observe(key("app"), app, time.Time{}, budget.ClassChange)
 	switch {
 	case err != nil:
 		t.Errorf("nothing is known: %v", err)
@@ -53,7 +54,7 @@ func TestWrite_IsKnownFromItsAnswer(t *testing.T) {
 		t.Fatalf("made %+v, error %v", made, err)
 	}
 	w.known(t, []string{"b", "a"})
-	if seen, err := w.session.Observe(key("app"), app, before, tenant.ClassChange); err != nil || seen.Grant.ID != made.ID {
+	if seen, err := w.session.Observe(key("app"), app, before, budget.ClassChange); err != nil || seen.Grant.ID != made.ID {
 		t.Errorf("the answer is no evidence of the time after it was asked for: %v", err)
 	}
 	changed, err := w.session.Change(t.Context(), key("app"), app, made.ID, fields("c"))
@@ -244,20 +245,20 @@ func TestWrite_IsRefusedWhereTheTenantIsOnlyObserved(t *testing.T) {
 
 func TestReady_WakesWhoWaitsForAToken(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		if err := w.session.Ready(key("a"), tenant.ClassChange); err != nil {
+		if err := w.session.Ready(key("a"), budget.ClassChange); err != nil {
 			t.Fatal(err)
 		}
 		w.budget.StartCall(key("a"))
 		start := time.Now()
-		if err := w.session.Ready(key("b"), tenant.ClassChange); !errors.Is(err, tenant.ErrParked) {
+		if err := w.session.Ready(key("b"), budget.ClassChange); !errors.Is(err, tenant.ErrParked) {
 			t.Fatalf("error %v", err)
 		}
 		w.woken.await(t, key("b"), 1)
 		if got := time.Since(start); got != 2*time.Second {
 			t.Errorf("woken after %s", got)
 		}
-		if err := w.session.Ready(key("b"), tenant.ClassChange); err != nil {
+		if err := w.session.Ready(key("b"), budget.ClassChange); err != nil {
 			t.Error(err)
 		}
-	}, func(w *world) { w.limit = tenant.Limit{PerMinute: 30, Burst: 1} })
+	}, func(w *world) { w.limit = budget.Limit{PerMinute: 30, Burst: 1} })
 }

@@ -1,0 +1,180 @@
+package clientgrant
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/world"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
+	"github.com/clientgrants/clientgrant-operator/internal/status"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+	"github.com/clientgrants/clientgrant-operator/internal/wake"
+)
+
+// tellHeld writes what the tenant holds to the status: the number of scopes, and how it differs from the spec.
+func (t *teller) tellHeld(s *lifecycle.Step) {
+	held, told := *s.Held, &t.obj.Status
+	told.ScopeCount, told.Drift = nil, nil
+	if held.ID != "" && !ptr.Deref(held.AllowAllScopes, false) {
+		told.ScopeCount = new(int32(len(grant.Distinct(held.Scope)))) //nolint:gosec // a tenant's answer is bounded to megabytes
+	}
+	wider := grant.Wider(t.world.Object.Fields, held)
+	switch {
+	case s.Plan != nil:
+		told.Drift = drift(grant.Describe(*s.Plan, held), wider)
+	case len(wider) > 0:
+		told.Drift = drift(grant.Difference{}, wider)
+	}
+}
+
+// drift summarises a difference, bounded in names and size.
+func drift(difference grant.Difference, wider []string) *v1alpha1.Drift {
+	summary := &v1alpha1.Drift{
+		Summary: difference.Summary(),
+		Added:   int32(len(difference.Added)),   //nolint:gosec // bounded by the spec's schema
+		Removed: int32(len(difference.Removed)), //nolint:gosec // a tenant's answer is bounded to megabytes
+	}
+	size := 0
+	add := func(sign string, list []string) {
+		for _, name := range list {
+			size += len(name) + 1
+			if len(summary.Names) == status.MaxNames || size > 2*status.MaxMessage {
+				return
+			}
+			summary.Names = append(summary.Names, sign+name)
+		}
+	}
+	add("", difference.Fields)
+	add("", wider)
+	add("+", difference.Added)
+	add("-", difference.Removed)
+	return summary
+}
+
+// patience is how long an object waits for its turn to call the tenant before its status tells: most waits are shorter, and
+// every state that is told is a write.
+const patience = 2 * time.Second
+
+// outcome is what the pass has to tell.
+func (t *teller) outcome(err error) *outcome.Outcome {
+	o := outcome.Of(err)
+	if !errors.Is(err, tenant.ErrParked) {
+		t.past.parked = time.Time{}
+		return t.heldUp(o)
+	}
+	if t.past.parked.IsZero() {
+		t.past.parked = time.Now()
+	}
+	if left := patience - time.Since(t.past.parked); left > 0 {
+		return &outcome.Outcome{Silent: true, After: left, Later: true}
+	}
+	return o
+}
+
+// heldUp adds to the trouble that keeps a deletion from being made how to do without it.
+func (t *teller) heldUp(o *outcome.Outcome) *outcome.Outcome {
+	if o.Silent || !t.world.Object.Deleting {
+		return o
+	}
+	told := *o
+	told.State = *lifecycle.HeldUp(t.world, o.State)
+	return &told
+}
+
+// isLost says whether the access of an object that is gone cannot be ended, and nothing promises that it can be later.
+func (t *teller) isLost(o *outcome.Outcome) bool {
+	of := t.around.Tenant
+	return o.Reason == v1alpha1.ReasonDeletionBlocked && (!o.Passing || of == nil || !of.DeletionTimestamp.IsZero())
+}
+
+// finish tells what the pass came to.
+func (t *teller) finish(ctx context.Context, err error) (ctrl.Result, error) {
+	if err := t.fence(); err != nil {
+		return ctrl.Result{}, err
+	}
+	o := t.outcome(err)
+	if t.isGone() {
+		return ctrl.Result{}, nil
+	}
+	if !o.Silent {
+		o.After = t.tellState(o)
+	}
+	if err := t.writeStatus(ctx); err != nil {
+		if apierrors.IsConflict(err) {
+			return ctrl.Result{RequeueAfter: outcome.ReplanAfter}, nil
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if t.past.created != "" && t.stored.Status.GrantID != "" {
+		t.event(v1alpha1.EventCreated, "%s", t.past.created)
+		t.past.created = ""
+	}
+	switch {
+	case o.Retry:
+		return ctrl.Result{}, cmp.Or(o.Cause, err)
+	case o.Later:
+		return ctrl.Result{RequeueAfter: o.After, Priority: new(wake.PriorityLater)}, nil
+	}
+	return ctrl.Result{RequeueAfter: o.After}, nil
+}
+
+// tellState writes a state to the status, and returns when to look again.
+func (t *teller) tellState(o *outcome.Outcome) time.Duration {
+	told := &t.obj.Status
+	t.conditions().Set(t.told(&o.State))
+	told.ObservedGeneration = t.obj.Generation
+	if told.Origin == "" && (o.Stalled || t.around.Tenant == nil) {
+		told.Drift, told.ScopeCount = nil, nil // Of what is not its own nothing is told.
+	}
+	if t.past.request != "" {
+		told.LastHandledReconcileAt = t.past.request
+	}
+	return t.tellContested(o.After)
+}
+
+// told is what may be told of a state in the object's namespace.
+func (t *teller) told(s *status.State) *status.State {
+	told := *s
+	if world.Awaited(&t.world) && !t.world.Object.Deleting {
+		told.Message += " Another ClientGrant asks for this grant too: deleting this one does not end the access."
+	}
+	of := &t.world.Tenant
+	if !of.Near && of.Exists && (s.Reason == v1alpha1.ReasonTenantNotReady || s.Reason == v1alpha1.ReasonAPIUnavailable) {
+		told.Reason, told.Working = v1alpha1.ReasonTenantNotReady, false
+		told.Message = fmt.Sprintf("Auth0Tenant %q in namespace %q is not ready.", of.Name, of.Namespace)
+	}
+	return &told
+}
+
+// tellContested sets the condition while it holds, and returns when it has to be looked at again.
+func (t *teller) tellContested(after time.Duration) time.Duration {
+	now := time.Now()
+	until, contested := t.past.memory.Contested(now)
+	if !contested {
+		meta.RemoveStatusCondition(&t.obj.Status.Conditions, v1alpha1.ConditionContested)
+		return after
+	}
+	meta.SetStatusCondition(&t.obj.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionContested, Status: metav1.ConditionTrue, ObservedGeneration: t.obj.Generation,
+		Reason: v1alpha1.ConditionContested,
+		Message: "Somebody else keeps changing this grant in the tenant: look for another tool that manages it, or for another cluster. " +
+			"Corrections are held to one for each resync.",
+	})
+	if wait := until.Sub(now); after == 0 || wait < after {
+		return wait
+	}
+	return after
+}

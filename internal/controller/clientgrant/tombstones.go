@@ -1,0 +1,198 @@
+package clientgrant
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/world"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/ownership"
+)
+
+// tombstones keep the ClientGrants that went although the operator's finalizer held them, until their access has ended. The
+// API server does not wait for a finalizer that was written after the deletion began, and anybody may take one off by hand:
+// the access would outlive its manifest. The zero value is ready.
+type tombstones struct {
+	mu sync.Mutex
+	// noted are those that no pass has looked at yet, by their name; buried are the others, by the key they have now.
+	noted  map[types.NamespacedName][]*v1alpha1.ClientGrant
+	buried map[types.NamespacedName]*tombstone
+	// released are the objects that the operator lets go itself.
+	released map[types.UID]struct{}
+}
+
+// tombstone is the last state of an object that went.
+type tombstone struct {
+	obj  *v1alpha1.ClientGrant
+	past *past
+}
+
+// tombstoneKey is what an object that is gone is reconciled under: another one may have its name, and has passes of its own.
+func tombstoneKey(obj *v1alpha1.ClientGrant) types.NamespacedName {
+	return types.NamespacedName{Namespace: obj.Namespace, Name: obj.Name + "/" + string(obj.UID)}
+}
+
+// isTombstone says whether a key is one of an object that is gone: no name in Kubernetes has a slash.
+func isTombstone(key types.NamespacedName) bool { return strings.Contains(key.Name, "/") }
+
+// release says that the operator is about to take its finalizer off an object that goes with it.
+func (t *tombstones) release(uid types.UID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.released == nil {
+		t.released = map[types.UID]struct{}{}
+	}
+	t.released[uid] = struct{}{}
+}
+
+// keep says that it did not.
+func (t *tombstones) keep(uid types.UID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.released, uid)
+}
+
+// note takes the last state of an object that is gone. Its finalizer is in it also where its removal was what ended it; it
+// is not where somebody took it off before, but then the ID of the grant is recorded.
+func (t *tombstones) note(obj *v1alpha1.ClientGrant) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.released[obj.UID]; ok {
+		delete(t.released, obj.UID)
+		return
+	}
+	if world.HasFinalizer(obj) && len(ownership.Identities(obj)) > 0 || obj.Status.Origin != "" && obj.Status.GrantID != "" {
+		key := client.ObjectKeyFromObject(obj)
+		if t.noted == nil {
+			t.noted = map[types.NamespacedName][]*v1alpha1.ClientGrant{}
+		}
+		t.noted[key] = append(t.noted[key], obj.DeepCopy())
+	}
+}
+
+// take returns the objects of that name that no pass has looked at yet.
+func (t *tombstones) take(key types.NamespacedName) []*v1alpha1.ClientGrant {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	taken := t.noted[key]
+	delete(t.noted, key)
+	return taken
+}
+
+func (t *tombstones) bury(of *tombstone) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.buried == nil {
+		t.buried = map[types.NamespacedName]*tombstone{}
+	}
+	t.buried[tombstoneKey(of.obj)] = of
+}
+
+// at returns the tombstone of a key, nil where it is done.
+func (t *tombstones) at(key types.NamespacedName) *tombstone {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buried[key]
+}
+
+func (t *tombstones) remove(key types.NamespacedName) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.buried, key)
+}
+
+// about returns the objects that record a grant.
+func (t *tombstones) about(identity grant.Identity) (objects []*v1alpha1.ClientGrant) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, of := range t.buried {
+		if slices.Contains(ownership.Identities(of.obj), identity) {
+			objects = append(objects, of.obj)
+		}
+	}
+	return objects
+}
+
+// in returns the keys of the objects whose access is still to be ended in an Auth0Tenant.
+func (t *tombstones) in(tenant types.NamespacedName) (keys []types.NamespacedName) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, of := range t.buried {
+		if of.obj.TenantKey() == tenant {
+			keys = append(keys, key)
+		}
+	}
+	for key, objects := range t.noted {
+		if slices.ContainsFunc(objects, func(obj *v1alpha1.ClientGrant) bool { return obj.TenantKey() == tenant }) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// Pending returns the keys of ClientGrants that are gone, and whose access in an Auth0Tenant is still being ended.
+func (r *Reconciler) Pending(tenant types.NamespacedName) []types.NamespacedName {
+	return r.tombstones.in(tenant)
+}
+
+// bury begins to end the access of the objects that were of that name, in the place of the last pass over each: the past goes
+// on under a key of its own.
+func (r *Reconciler) bury(ctx context.Context, key types.NamespacedName) {
+	for _, obj := range r.tombstones.take(key) {
+		past := r.history.last(key, obj)
+		if !world.HasFinalizer(obj) && !past.held {
+			continue // It had a record and never the finalizer: nothing was ever done for it.
+		}
+		past.memory.Deleted(time.Now())
+		r.tombstones.bury(&tombstone{obj: obj, past: past})
+		r.Queue.Add(tombstoneKey(obj))
+		for _, identity := range r.concerned(obj) {
+			for _, rival := range r.about(ctx, identity) {
+				r.Queue.Add(rival) // From now on it sees who owns the grant.
+			}
+		}
+	}
+}
+
+// lookAgain is how soon the access of an object that is gone is looked at again, where nothing wakes its key.
+const lookAgain = time.Second
+
+// reconcileTombstone ends the access of an object that is gone already. There is no status to tell anything: what cannot be
+// revoked is told as left, unless that may pass.
+func (r *Reconciler) reconcileTombstone(ctx context.Context, key types.NamespacedName) (ctrl.Result, error) {
+	of := r.tombstones.at(key)
+	if of == nil {
+		return ctrl.Result{}, nil
+	}
+	p := r.newPass(ctx, key, of.obj, of.past)
+	err := p.run(ctx)
+	if err := r.fence(); err != nil {
+		return ctrl.Result{}, err
+	}
+	if err != errReleased { //nolint:errorlint // a sentinel that is never wrapped
+		if o := outcome.Of(err); !p.isLost(o) {
+			if o.Retry {
+				return ctrl.Result{}, err
+			}
+			return ctrl.Result{RequeueAfter: max(o.After, lookAgain)}, nil
+		}
+		for _, identity := range ownership.Identities(p.stored) {
+			p.left(identity, "the ClientGrant is gone although its finalizer held it")
+		}
+	}
+	p.tellLeft()
+	r.tombstones.remove(key)
+	r.Sessions.Forget(budget.Key(key))
+	r.Tenants.Add(p.stored.TenantKey())
+	return ctrl.Result{}, nil
+}

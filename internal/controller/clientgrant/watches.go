@@ -1,0 +1,200 @@
+package clientgrant
+
+import (
+	"context"
+	"reflect"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/cached"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/world"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/ownership"
+	"github.com/clientgrants/clientgrant-operator/internal/wake"
+)
+
+// SetupWithManager registers the reconciler with its watches.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.worlds = world.New(world.Gatherer{
+		Cache: r.Client, Live: r.Live, Sessions: r.Sessions, Namespaced: r.Namespaced, TenantNamespaces: r.TenantNamespaces,
+		Start: r.history.start, Gone: r.tombstones.about,
+	})
+	if err := cached.IndexClientGrants(mgr); err != nil {
+		return err
+	}
+	running := ctrl.NewControllerManagedBy(mgr).
+		Named("clientgrant").
+		For(&v1alpha1.ClientGrant{}, builder.WithPredicates(changed, predicate.Funcs{UpdateFunc: r.deleting, DeleteFunc: r.deleted})).
+		Watches(&v1alpha1.ClientGrant{}, r.rivalsOf()).
+		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.usersOf)).
+		WatchesRawSource(r.Queue.Source()).
+		WithOptions(wake.Options(r.Workers))
+	watched := []string{"ConfigMap"}
+	if !r.Namespaced {
+		running.WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.within), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+		watched = append(watched, "Namespace")
+	}
+	if err := fillEarly(mgr.GetCache(), watched); err != nil {
+		return err
+	}
+	return running.Complete(r)
+}
+
+// fillEarly has a standby read what the leader watches beside its own kinds: it takes over without reading first, and what it
+// may not read is noticed before.
+func fillEarly(objects cache.Cache, kinds []string) error {
+	for _, kind := range kinds {
+		if _, err := objects.GetInformer(context.Background(), cached.MetadataOf(kind), cache.BlockUntilSynced(false)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// within returns the ClientGrants of a namespace.
+func (r *Reconciler) within(ctx context.Context, namespace client.Object) []reconcile.Request {
+	return r.requests(ctx, "a namespace", client.InNamespace(namespace.GetName()))
+}
+
+// usersOf returns the ClientGrants that read their client ID from a ConfigMap.
+func (r *Reconciler) usersOf(ctx context.Context, configMap client.Object) []reconcile.Request {
+	return r.requests(ctx, "a ConfigMap", client.MatchingFields{cached.IndexConfigMap: client.ObjectKeyFromObject(configMap).String()})
+}
+
+func (r *Reconciler) requests(ctx context.Context, of string, match client.ListOption) []reconcile.Request {
+	list := &v1alpha1.ClientGrantList{}
+	if err := r.List(ctx, list, match, client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the ClientGrants of "+of)
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return requests
+}
+
+// deleting has a deletion looked at before what others have changed.
+func (r *Reconciler) deleting(e event.UpdateEvent) bool {
+	if before, ok := e.ObjectOld.(*v1alpha1.ClientGrant); ok && before.UID != e.ObjectNew.GetUID() {
+		r.tombstones.note(before) // A watch that was cut off does not tell of a deletion before another one of the name.
+	}
+	if e.ObjectOld.GetDeletionTimestamp().IsZero() && !e.ObjectNew.GetDeletionTimestamp().IsZero() {
+		r.Queue.AddDeletion(client.ObjectKeyFromObject(e.ObjectNew))
+	}
+	return true
+}
+
+// deleted keeps what went too early; every deletion is looked at.
+func (r *Reconciler) deleted(e event.DeleteEvent) bool {
+	if obj, ok := e.Object.(*v1alpha1.ClientGrant); ok {
+		r.tombstones.note(obj)
+	}
+	return true
+}
+
+// changed lets through what a pass may have to act on: not the conditions that the operator writes itself.
+var changed = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*v1alpha1.ClientGrant)
+		after, also := e.ObjectNew.(*v1alpha1.ClientGrant)
+		return !ok || !also || !reflect.DeepEqual(before.Annotations, after.Annotations) || concernsRivals(before, after)
+	},
+}
+
+// concernsRivals says whether a change of a ClientGrant may change who owns its grants.
+func concernsRivals(before, after *v1alpha1.ClientGrant) bool {
+	return before.Generation != after.Generation || before.UID != after.UID ||
+		!reflect.DeepEqual(before.Finalizers, after.Finalizers) ||
+		!reflect.DeepEqual(before.DeletionTimestamp, after.DeletionTimestamp) ||
+		before.Status.OwnershipRecord != after.Status.OwnershipRecord ||
+		!reflect.DeepEqual(before.Status.Replaces, after.Status.Replaces)
+}
+
+// rivalsOf has an event of one ClientGrant wake every other one that is about the same grants.
+func (r *Reconciler) rivalsOf() handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			if !e.IsInInitialList { // The controller begins with every object anyway.
+				r.wakeRivals(ctx, q, e.Object)
+			}
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			before, _ := e.ObjectOld.(*v1alpha1.ClientGrant)
+			after, _ := e.ObjectNew.(*v1alpha1.ClientGrant)
+			if concernsRivals(before, after) || reasonOf(before) != reasonOf(after) {
+				r.wakeRivals(ctx, q, before, after)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { r.wakeRivals(ctx, q, e.Object) },
+	}
+}
+
+// reasonOf is the reason of the Ready condition: whether a rule allows its grant is told by nothing else.
+func reasonOf(obj *v1alpha1.ClientGrant) string {
+	if ready := meta.FindStatusCondition(obj.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		return ready.Reason
+	}
+	return ""
+}
+
+func (r *Reconciler) wakeRivals(ctx context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request], states ...client.Object) {
+	woken := map[types.NamespacedName]struct{}{client.ObjectKeyFromObject(states[0]): {}}
+	for _, state := range states {
+		obj, ok := state.(*v1alpha1.ClientGrant)
+		if !ok {
+			continue
+		}
+		for _, identity := range r.concerned(obj) {
+			for _, key := range r.about(ctx, identity) {
+				if _, done := woken[key]; !done {
+					woken[key] = struct{}{}
+					q.Add(reconcile.Request{NamespacedName: key})
+				}
+			}
+		}
+	}
+}
+
+// concerned are the grants that an object records or asks for, without the tenant, which not every spec tells.
+func (r *Reconciler) concerned(obj *v1alpha1.ClientGrant) []grant.Identity {
+	identities := ownership.Identities(obj)
+	for i := range identities {
+		identities[i].Tenant = ""
+	}
+	if asked := r.worlds.Asked(obj); !slices.Contains(identities, asked) {
+		identities = append(identities, asked)
+	}
+	return identities
+}
+
+// about returns the keys of the ClientGrants and tombstones that record a grant or ask for it.
+func (r *Reconciler) about(ctx context.Context, identity grant.Identity) (keys []types.NamespacedName) {
+	for _, value := range []string{cached.About(identity), cached.About(cached.Unresolved(identity))} {
+		list := &v1alpha1.ClientGrantList{}
+		if err := r.List(ctx, list, client.MatchingFields{cached.IndexAbout: value}, client.UnsafeDisableDeepCopy); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "Listing the ClientGrants that are about a grant")
+			return keys
+		}
+		for i := range list.Items {
+			if slices.Contains(r.concerned(&list.Items[i]), identity) {
+				keys = append(keys, client.ObjectKeyFromObject(&list.Items[i]))
+			}
+		}
+	}
+	return keys
+}

@@ -1,0 +1,88 @@
+package clientgrant
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
+	"github.com/clientgrants/clientgrant-operator/internal/ownership"
+	"github.com/clientgrants/clientgrant-operator/internal/status"
+)
+
+// setRecords takes a step's records into the status that is to be told.
+func (o *object) setRecords(s *lifecycle.Step) { ownership.Set(&o.obj.Status, s.Record, s.Replaces) }
+
+// writeStatus writes the status, if it changed, over the version that the pass began with: an object that was written by
+// others meanwhile is planned again.
+func (o *object) writeStatus(ctx context.Context) error {
+	if equality.Semantic.DeepEqual(o.obj.Status, o.stored.Status) {
+		return nil
+	}
+	if o.gone {
+		o.stored, o.obj = o.obj, o.obj.DeepCopy()
+		o.tombstones.bury(&tombstone{obj: o.stored, past: o.past})
+		return nil
+	}
+	updated := o.obj.DeepCopy()
+	patch := client.MergeFromWithOptions(o.stored, client.MergeFromWithOptimisticLock{})
+	if err := o.Status().Patch(ctx, updated, patch); err != nil {
+		return err
+	}
+	o.wrote(updated)
+	return nil
+}
+
+func (o *object) wrote(updated *v1alpha1.ClientGrant) {
+	o.past.wrote(updated.ResourceVersion)
+	o.obj, o.stored = updated, updated.DeepCopy()
+}
+
+// writeFinalizers writes the finalizers as the pass set them, over the version that it began with.
+func (o *object) writeFinalizers(ctx context.Context) error {
+	updated := o.stored.DeepCopy()
+	updated.Finalizers = o.obj.Finalizers
+	ends := !o.obj.DeletionTimestamp.IsZero() && len(updated.Finalizers) == 0
+	if ends {
+		o.tombstones.release(o.obj.UID)
+	}
+	patch := client.MergeFromWithOptions(o.stored, client.MergeFromWithOptimisticLock{})
+	if err := o.Patch(ctx, updated, patch); err != nil {
+		if ends && !apierrors.IsNotFound(err) { // Not found: an earlier pass has let it go, which the cache does not show yet.
+			o.tombstones.keep(o.obj.UID)
+		}
+		return err
+	}
+	told := o.obj.Status
+	o.wrote(updated)
+	o.obj.Status = told
+	return nil
+}
+
+// clearRecords takes the records out of the status, whatever else was written to the object meanwhile: nothing may take a
+// grant for this object's own that it has let go of.
+func (o *object) clearRecords(ctx context.Context) error {
+	updated := o.stored.DeepCopy()
+	updated.Status.OwnershipRecord, updated.Status.Replaces = v1alpha1.OwnershipRecord{}, nil
+	updated.Status.Drift, updated.Status.ScopeCount = nil, nil
+	if equality.Semantic.DeepEqual(updated.Status, o.stored.Status) {
+		return nil
+	}
+	if err := o.Status().Patch(ctx, updated, client.MergeFrom(o.stored)); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	o.wrote(updated)
+	return nil
+}
+
+// isGone says whether the object went with the operator's finalizer.
+func (o *object) isGone() bool {
+	return !o.obj.DeletionTimestamp.IsZero() && len(o.obj.Finalizers) == 0
+}
+
+func (o *object) conditions() status.Conditions {
+	return status.Conditions{List: &o.obj.Status.Conditions, Generation: o.obj.Generation}
+}

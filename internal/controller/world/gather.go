@@ -1,0 +1,283 @@
+// Package world gathers what lifecycle.Next decides on: from the cache, or from the API server for the last look before a write.
+package world
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/budget"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
+	"github.com/clientgrants/clientgrant-operator/internal/ownership"
+	"github.com/clientgrants/clientgrant-operator/internal/status"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+)
+
+// Gatherer gathers Worlds.
+type Gatherer struct {
+	// Cache and Live are the two readers: what is read from the API server decides about writes.
+	Cache, Live client.Reader
+	// Sessions of the Auth0Tenants.
+	Sessions *tenant.Sessions
+	// Namespaced says that nothing cluster-scoped may be read, and Auth0Tenants in TenantNamespaces alone.
+	Namespaced       bool
+	TenantNamespaces []string
+	// Start is when the process first acted.
+	Start func() time.Time
+	// Gone lists the ClientGrants that record a grant and are gone, with access that has not ended.
+	Gone func(grant.Identity) []*v1alpha1.ClientGrant
+
+	clients clients
+	rules   rules
+}
+
+// New makes a Gatherer of one that lacks only what it remembers.
+func New(g Gatherer) *Gatherer {
+	g.clients, g.rules = newClients(), newRules()
+	return &g
+}
+
+// FromCache gathers the World of an object as the cache has it. Gone says that the object is not there any more.
+func (g *Gatherer) FromCache(ctx context.Context, obj *v1alpha1.ClientGrant, memory lifecycle.Memory, gone bool) (lifecycle.World, Around, error) {
+	return (&gathering{Gatherer: g, reader: g.Cache}).world(ctx, obj, memory, gone)
+}
+
+// FromServer gathers it as the API server has it.
+func (g *Gatherer) FromServer(ctx context.Context, obj *v1alpha1.ClientGrant, memory lifecycle.Memory, gone bool) (lifecycle.World, Around, error) {
+	return (&gathering{Gatherer: g, reader: g.Live}).world(ctx, obj, memory, gone)
+}
+
+// gathering gathers with one of the readers.
+type gathering struct {
+	*Gatherer
+	reader client.Reader
+}
+
+// Around is what a World was gathered from.
+type Around struct {
+	// Tenant is nil where there is none for this namespace, Session where it cannot be used.
+	Tenant  *v1alpha1.Auth0Tenant
+	Session *tenant.Session
+}
+
+// world gathers what the next step of an object depends on.
+func (g *gathering) world(ctx context.Context, obj *v1alpha1.ClientGrant, memory lifecycle.Memory, gone bool) (lifecycle.World, Around, error) {
+	w := lifecycle.World{
+		Now: time.Now(), Start: g.Start(), CallTimeout: auth0.DefaultTimeout, Object: objectOf(obj, gone), Memory: memory,
+		Seen: map[grant.Identity]lifecycle.Observation{}, Late: map[grant.Identity]time.Time{},
+	}
+	around, err := g.tenant(ctx, obj, &w)
+	if err != nil {
+		return w, around, err
+	}
+	if w.Wanted, w.Unresolved, err = g.identify(ctx, obj, w.Tenant.Host); err != nil {
+		return w, around, err
+	}
+	for _, identity := range About(&w) {
+		if around.Session != nil {
+			g.observed(around.Session, identity, &w)
+		}
+		if err := g.rivals(ctx, obj, identity, &w); err != nil {
+			return w, around, err
+		}
+	}
+	return w, around, nil
+}
+
+func objectOf(obj *v1alpha1.ClientGrant, gone bool) lifecycle.Object {
+	return lifecycle.Object{
+		Namespace: obj.Namespace, Name: obj.Name, Deleting: !obj.DeletionTimestamp.IsZero(), Gone: gone,
+		Held: !gone && HasFinalizer(obj), Mode: obj.Spec.Mode,
+		Orphan: obj.Spec.DeletionPolicy == v1alpha1.DeletionPolicyOrphan, Adopt: obj.Spec.AdoptionPolicy == v1alpha1.AdoptionPolicyAdopt,
+		Fields: desired(&obj.Spec), Record: ownership.FromStatus(&obj.Status.OwnershipRecord),
+		Replaces: ownership.FromStatus(obj.Status.Replaces), Rank: rankOf(obj),
+	}
+}
+
+func rankOf(obj *v1alpha1.ClientGrant) lifecycle.Rank {
+	return lifecycle.Rank{Created: obj.CreationTimestamp.Time, UID: string(obj.UID)}
+}
+
+// HasFinalizer says whether the operator holds an object.
+func HasFinalizer(obj *v1alpha1.ClientGrant) bool {
+	return slices.Contains(obj.Finalizers, v1alpha1.ClientGrantFinalizer)
+}
+
+// desired are the fields that the spec manages.
+func desired(spec *v1alpha1.ClientGrantSpec) grant.Fields {
+	fields := grant.Fields{
+		Scope:                     grant.Distinct(spec.Scopes),
+		AllowAnyOrganization:      spec.AllowAnyOrganization,
+		AuthorizationDetailsTypes: grant.Distinct(spec.AuthorizationDetailsTypes),
+		AllowAllScopes:            spec.AllowAllScopes,
+	}
+	if spec.OrganizationUsage != nil {
+		usage := string(*spec.OrganizationUsage)
+		fields.OrganizationUsage = &usage
+	}
+	return fields
+}
+
+// About are the grants that the next step may be about: the wanted one and those that are recorded.
+func About(w *lifecycle.World) []grant.Identity {
+	about := []grant.Identity{w.Wanted}
+	for _, record := range []*grant.Record{w.Object.Record, w.Object.Replaces} {
+		if record != nil && !slices.Contains(about, record.Identity) {
+			about = append(about, record.Identity)
+		}
+	}
+	return about
+}
+
+// observed adds what is known of a grant.
+func (g *gathering) observed(session *tenant.Session, identity grant.Identity, w *lifecycle.World) {
+	if seen, ok := session.Seen(identity); ok {
+		w.Seen[identity] = lifecycle.Observation{Grant: seen.Grant, Began: seen.Began}
+	}
+	if until, late := session.Late(identity); late {
+		w.Late[identity] = until
+	}
+}
+
+// identify finds out which grant a spec names, or why that cannot be told.
+func (g *gathering) identify(ctx context.Context, obj *v1alpha1.ClientGrant, host string) (grant.Identity, *status.State, error) {
+	holder, unresolved, err := g.holder(ctx, obj)
+	if unresolved == nil && !validName(obj.TenantKey()) {
+		unresolved = status.Waiting(v1alpha1.ReasonTenantNotReady, "spec.tenantRef names no object: %q in namespace %q cannot exist.",
+			obj.TenantKey().Name, obj.TenantKey().Namespace)
+	}
+	return grant.Identity{
+		Tenant: host, ClientID: holder.ClientID, DefaultFor: holder.DefaultFor, Audience: obj.Spec.Audience,
+		SubjectType: string(obj.Spec.SubjectType),
+	}, unresolved, err
+}
+
+// validName says whether the API server can be asked for an object of that name.
+func validName(key types.NamespacedName) bool {
+	return len(path.IsValidPathSegmentName(key.Name)) == 0 && len(path.IsValidPathSegmentName(key.Namespace)) == 0
+}
+
+// readTenant reads an Auth0Tenant. One in a namespace in which the operator may read none is not there, nor is one of a name
+// that the API server refuses to look up.
+func (g *gathering) readTenant(ctx context.Context, reader client.Reader, key types.NamespacedName) (*v1alpha1.Auth0Tenant, error) {
+	if !validName(key) || g.Namespaced && !slices.Contains(g.TenantNamespaces, key.Namespace) {
+		return nil, nil
+	}
+	found := &v1alpha1.Auth0Tenant{}
+	if err := reader.Get(ctx, key, found); apierrors.IsNotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// tenant adds what the Auth0Tenant of an object is to it. To a namespace that no rule admits there is none, unless the object
+// owns a grant in it.
+func (g *gathering) tenant(ctx context.Context, obj *v1alpha1.ClientGrant, w *lifecycle.World) (Around, error) {
+	key := obj.TenantKey()
+	w.Tenant = lifecycle.Tenant{Name: key.Name, Namespace: key.Namespace, Near: key.Namespace == obj.Namespace}
+	ending := w.Object.Deleting || w.Object.Gone
+	found, err := g.readTenant(ctx, g.reader, key)
+	if found == nil && err == nil && ending {
+		found, err = g.readTenant(ctx, g.Live, key)
+	}
+	if found == nil || err != nil {
+		return Around{}, err
+	}
+	may, err := g.permission(ctx, found, obj.Namespace)
+	if err != nil || !may.admits() && w.Object.Record == nil && w.Object.Replaces == nil && !ending {
+		return Around{}, err
+	}
+	t, session := &w.Tenant, g.sessionOf(found)
+	t.Exists, t.Admits, t.Host, t.Mode = true, may.admits(), found.CanonicalHost(), found.Spec.Mode
+	t.Deleting, t.Orphans = !found.DeletionTimestamp.IsZero(), found.Spec.DeletionPolicy == v1alpha1.DeletionPolicyOrphan
+	t.Revokes, t.Interval = found.Spec.OnViolation == v1alpha1.OnViolationRevoke, found.ResyncInterval()
+	t.Decide, t.Since = may.decide, may.since
+	t.DeletionLimit, t.DeletionsFrom = DeletionsFrom(found, w.Now)
+	if t.OperatorsKnown, err = g.operatorsKnown(ctx, t.Host); err != nil {
+		return Around{}, err
+	}
+	t.Access = g.access(found, session)
+	if session != nil {
+		health := session.Health()
+		t.Failing, t.Refreshes = health.Err != nil, health.Completed
+	}
+	if t.Access == lifecycle.Dormant {
+		t.Ending, err = g.terminating(ctx, found)
+	}
+	return Around{found, session}, err
+}
+
+// sessionOf is the session of an Auth0Tenant, nil where there is none.
+func (g *Gatherer) sessionOf(of *v1alpha1.Auth0Tenant) *tenant.Session {
+	return g.Sessions.Get(budget.Key(client.ObjectKeyFromObject(of)), string(of.UID))
+}
+
+func (g *gathering) access(of *v1alpha1.Auth0Tenant, session *tenant.Session) lifecycle.Access {
+	switch {
+	case session == nil && !g.Sessions.Tried(budget.Key(client.ObjectKeyFromObject(of)), string(of.UID)):
+		return lifecycle.Untried
+	case session == nil || session.Health().Suspect && !session.Config().Dormant:
+		return lifecycle.Broken
+	case session.Config().Dormant:
+		return lifecycle.Dormant
+	case session.Config().ReadOnly:
+		return lifecycle.ReadOnly
+	}
+	return lifecycle.Open
+}
+
+// terminating says whether the Auth0Tenant or its namespace is being deleted: then credentials that were taken away still
+// serve to revoke.
+func (g *gathering) terminating(ctx context.Context, of *v1alpha1.Auth0Tenant) (bool, error) {
+	if !of.DeletionTimestamp.IsZero() {
+		return true, nil
+	}
+	if g.Namespaced {
+		return false, nil // With its namespace the Auth0Tenant is deleted, too.
+	}
+	namespace := &corev1.Namespace{}
+	if err := g.Live.Get(ctx, types.NamespacedName{Name: of.Namespace}, namespace); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return !namespace.DeletionTimestamp.IsZero(), nil
+}
+
+// operatorsKnown says whether it is known which applications the operator itself uses on a host: that is told by the Secret
+// of each Auth0Tenant there.
+func (g *gathering) operatorsKnown(ctx context.Context, host string) (bool, error) {
+	tenants := &v1alpha1.Auth0TenantList{}
+	if err := g.Cache.List(ctx, tenants, client.UnsafeDisableDeepCopy); err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(tenants.Items, func(other v1alpha1.Auth0Tenant) bool {
+		return other.CanonicalHost() == host &&
+			!g.Sessions.KnowsOperator(budget.Key(client.ObjectKeyFromObject(&other)), string(other.UID))
+	}), nil
+}
+
+// DeletionWindow is the time that spec.deletionLimit speaks of.
+const DeletionWindow = time.Hour
+
+// DeletionsFrom is the limit of an Auth0Tenant, zero where it has none, and when it allows the next deletion.
+func DeletionsFrom(of *v1alpha1.Auth0Tenant, now time.Time) (limit int32, from time.Time) {
+	counted := of.Status.Deletions
+	if of.Spec.DeletionLimit == nil {
+		return 0, time.Time{}
+	}
+	limit = *of.Spec.DeletionLimit
+	if counted == nil || counted.Count < limit || counted.Since.After(now) {
+		return limit, time.Time{}
+	}
+	return limit, counted.Since.Add(DeletionWindow)
+}

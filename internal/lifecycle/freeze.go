@@ -1,0 +1,145 @@
+package lifecycle
+
+import (
+	"time"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/status"
+)
+
+// obeyRules asks the access rules about what is recorded and held: in every mode of the object, with every reference, and
+// whatever was refused. A grant that they refuse goes to another ClientGrant that may have it, or is revoked where the
+// Auth0Tenant says so, or stays frozen: it is only ever narrowed.
+func (d *decision) obeyRules() *Step {
+	if !d.writable() || d.elsewhere() != nil {
+		return nil
+	}
+	for _, r := range []*grant.Record{d.replaces, d.record} {
+		violates, s := d.violates(r)
+		if s == nil && violates {
+			d.violation, d.track = d.refusalOf(r), true
+			s = d.letViolationGo(r)
+		}
+		if s != nil {
+			return d.tellingViolation(s)
+		}
+	}
+	if d.violation != nil && d.Unresolved == nil && d.record.Of(d.Wanted) {
+		if s := d.narrow(); s != nil {
+			return d.tellingViolation(s)
+		}
+	}
+	return nil
+}
+
+// tellingViolation keeps the refusal as what is told, whatever the step waits for.
+func (d *decision) tellingViolation(s *Step) *Step {
+	if d.violation == nil {
+		s.Track = true
+		return s
+	}
+	held := s.Tell != nil && s.Tell.Reason == v1alpha1.ReasonDeletionHeld
+	s.Tell = d.violation
+	if held {
+		s.Tell = status.Stalled(d.violation.Reason, "%s The grant is revoked once the Auth0Tenant's limit of deletions allows it.",
+			d.violation.Message)
+		s.Tell.ForOwner = d.violation.ForOwner
+	}
+	return s
+}
+
+// violates says whether the rules refuse a recorded grant as the tenant holds it, and as the spec would have it where the spec
+// names it: what the spec puts right is no violation. An edit that the rules refuse is none either: the grant was allowed
+// before it, and still is. What was last seen will do to find nothing wrong; more takes a look that is no older than the rules.
+func (d *decision) violates(r *grant.Record) (bool, *Step) {
+	if !d.acted(r) || d.Unresolved == nil && r.Of(d.Wanted) && d.notPermitted(d.Object.Fields) == nil {
+		return false, nil
+	}
+	d.track = true
+	for _, since := range []time.Time{{}, d.current()} {
+		held, s := d.see(r.Identity, since)
+		if s != nil {
+			return false, s
+		}
+		fields := d.Object.Fields
+		if held != nil {
+			fields = held.Fields
+		}
+		if d.Tenant.Decide(r.Identity, fields).Allowed {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// refusalOf is what is told of a recorded grant that violates the rules. Nothing in it is of the tenant.
+func (d *decision) refusalOf(r *grant.Record) *status.State {
+	if d.Unresolved == nil && r.Of(d.Wanted) {
+		return d.notPermitted(d.Object.Fields)
+	}
+	decision := d.Tenant.Decide(r.Identity, d.Object.Fields)
+	if decision.Allowed {
+		decision.ForUser = "The access rules of the Auth0Tenant do not allow the " + r.Identity.String() + ", which this object owns, as it is."
+		decision.ForOwner = decision.ForUser
+	}
+	s := status.Stalled(v1alpha1.ReasonNotPermitted, "%s", decision.ForUser)
+	s.ForOwner = decision.ForOwner
+	return s
+}
+
+// letViolationGo hands over or revokes a grant that violates the rules; nil where it stays.
+func (d *decision) letViolationGo(r *grant.Record) *Step {
+	done, s := d.handedOver(r)
+	if s == nil && !done {
+		if !d.Tenant.Revokes {
+			return nil
+		}
+		s = d.revoke(r, d.Memory.Since, CauseViolation)
+	}
+	if s != nil {
+		return s
+	}
+	return d.drop(r, done)
+}
+
+// refused deals with an object that may ask nothing of the tenant now. What it owns stays as it is, and is narrowed to the
+// spec where the rules are why.
+func (d *decision) refused(refusal *status.State) Step {
+	if refusal.Reason != v1alpha1.ReasonNotPermitted || d.record == nil && d.replaces == nil ||
+		!d.writable() || d.observing() || d.elsewhere() != nil {
+		return d.rest(refusal)
+	}
+	d.track = true
+	s := orElse(firstOf(d.tidy, d.withdrawUnmade, d.narrow), func() Step { return d.wait(refusal) })
+	s.Tell = refusal
+	return s
+}
+
+// withdrawUnmade takes back the record of a request that is proven to have made nothing.
+func (d *decision) withdrawUnmade() *Step {
+	if d.record == nil || d.record.ID != "" {
+		return nil
+	}
+	if made, s := d.made(d.record); s != nil || made {
+		return s
+	}
+	return d.takeBack("")
+}
+
+// narrow takes away from a grant that is owned what the spec does not ask for. That needs no permission, but a look that is no
+// older than the spec and the rules: what was taken away since must not come back.
+func (d *decision) narrow() *Step {
+	if !d.record.Of(d.Wanted) || !d.Object.Held {
+		return nil
+	}
+	held, s := d.see(d.Wanted, d.current())
+	if s != nil || held == nil || held.IsSystem || !d.isOurs(d.record, *held) {
+		return s
+	}
+	if change := grant.Narrow(d.Object.Fields, *held); !change.Empty() {
+		d.learnID(*held)
+		return d.send(*held, change, CauseViolation)
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package lifecycle
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var mutants = flag.Bool("mutants", false, "put defects into the rules, one at a time, and see the model find each")
+
+// mutation is a deliberate defect: a text of a file of this package, which is there once, and what stands in its place.
+type mutation struct {
+	name, file, old, new string
+	// scenario is the one of the model that finds it.
+	scenario string
+}
+
+var mutations = []mutation{
+	{"takes whatever is found for its own", "own.go", `return r.ID != "" || held.MadeFrom`, `return true || held.MadeFrom`, "one object that refuses to adopt"},
+	{"adopts under Refuse", "own.go", `return d.Object.Adopt && d.Tenant`, `return d.Tenant`, "one object that refuses to adopt"},
+	{"trusts a 204", "revoke.go", "if !d.acted(r) {", "if !d.acted(r) || d.Memory.Deletions != nil {", "one object and strangers"},
+	{"takes an old look for proof", "revoke.go", "held, s = d.see(r.Identity, d.proofFrom(r, since))", "_ = since", "one object and strangers"},
+	{"looks before a request has had its time", "revoke.go", "return latest(since, d.lateUntil(r))", "return since", "one object that refuses to adopt"},
+	{"forgets the requests of an earlier process", "revoke.go", "if d.unanswered(r) || slices.Contains(d.Memory.Earlier, r.Identity) {", "if slices.Contains(d.Memory.Earlier, grant.Identity{}) {", "one object that refuses to adopt"},
+	{"asks for another grant while a request may still have its effect", "own.go", "!d.lateUntil(r).IsZero() {", "false {", "one object that refuses to adopt"},
+	{"sets the finalizer before the record", "next.go", "if d.Object.Held {\n\t\treturn nil", "if !d.Object.Held {\n\t\treturn d.do(Hold{}, nil)", "one object and strangers"},
+	{"sends a request before the finalizer", "own.go", "case !d.Object.Held:\n\t\treturn d.do(Hold{}, nil)", "", "one object and strangers"},
+	{"takes the record back on any refusal", "learn.go", "answered := m.Planned == do.Body.Hash() && w.Late[do.Identity].IsZero() && !a.Unanswered", "answered := !a.Unanswered", "a request that is refused"},
+	{"deletes by the spec", "end.go", "if s := d.revoke(r, d", "if s := d.revoke(&grant.Record{Identity: d.Wanted, ID: r.ID}, d", "an owner that is deleted"},
+	{"ignores the subject type", "../grant/record.go", "r.Identity == identity", "r.ClientID == identity.ClientID && r.Audience == identity.Audience", "one object and strangers"},
+	{"forgets what is replaced", "own.go", "d.replaces = d.record\n\t}\n\tstored", "d.replaces = nil\n\t}\n\tstored", "one object and strangers"},
+	{"drops what is replaced without revoking it", "replace.go", "if s == nil && !done {", "if s == nil && d.Object.Deleting {", "one object and strangers"},
+	{"lets go before the successor has the record", "handover.go", "case next.records(r.Identity) && next.Held && grant", "case grant", "two objects"},
+	{"lets go before the successor has its finalizer", "handover.go", "next.records(r.Identity) && next.Held && grant", "next.records(r.Identity) && grant", "two objects"},
+	{"revokes what it handed over", "handover.go", "\t\treturn true, nil\n\tcase r.ID", "\t\treturn false, nil\n\tcase r.ID", "two objects"},
+	{"revokes what another one waits for", "handover.go", "return false, d.waitFor(handingOver(), patienceWithOthers)", "return false, nil", "two objects"},
+	{"never yields", "next.go", "return d.yield()", "return nil", "two objects and rules that freeze"},
+	{"waits for a rival that cannot be resolved", "handover.go", "if d.Rivals[i].mayCome(r.Identity) {", "if d.Rivals[i].Unresolved {", "two objects and rules that freeze"},
+	{"waits for a rival that cannot act", "rank.go", "return r.Known && r.Usable && ", "return r.Known && ", "two Auth0Tenants"},
+	{"waits for another one that waits for it", "replace.go", "return d.orTake(s)", "return s", "a swap"},
+	{"lets a record of nothing stand in the way", "rank.go", `return r.Of(identity) && (r.ID != "" || r.Sent != "")`, "return r.Of(identity)", "an owner and one that waits"},
+	{"gives a grant away because of a refused edit", "rank.go", "return known && seen.Grant != nil &&", "return true || known && seen.Grant != nil &&", "two objects and rules that freeze"},
+	{"does not ask the rules while suspended", "freeze.go", "if !d.writable() || d.elsewhere", "if d.Object.Mode != v1alpha1.ModeEnforce || !d.writable() || d.elsewhere", "an owner under rules that revoke"},
+	{"does not ask the rules without a client", "freeze.go", "if !d.writable() || d.elsewhere", "if d.Unresolved != nil || !d.writable() || d.elsewhere", "an owner under rules that revoke"},
+	{"asks the rules only about the record", "freeze.go", "[]*grant.Record{d.replaces, d.record} {\n\t\tviolates", "[]*grant.Record{d.record} {\n\t\tviolates", "a replacement that is refused"},
+	{"carries on after the rules were narrowed", "entitle.go", "if s := d.notPermitted(d.Object.Fields); s != nil {", "if s := d.notPermitted(d.Object.Fields); s != nil && !t.Admits {", "an owner under rules that freeze"},
+	{"adds to a grant that no rule allows", "converge.go", "refusal != nil {", "refusal != nil && d.Unresolved != nil {", "an owner under rules that freeze"},
+	{"narrows against an old look", "freeze.go", "held, s := d.see(d.Wanted, d.current())", "held, s := d.see(d.Wanted, time.Time{})", "an owner under rules that freeze"},
+	{"does not narrow what is frozen", "freeze.go", "if change := grant.Narrow(d.Object.Fields, *held); !change.Empty() {", "if change := grant.Narrow(d.Object.Fields, *held); false {", "an owner under rules that freeze"},
+	{"holds a revocation back for another refusal", "refusal.go", "return r.Request == of && r.Identity == identity", "return r.Identity == identity", "changes that are refused"},
+	{"deletes again without a pause", "revoke.go", "if last == nil {", "if true {", "an owner that is deleted"},
+	{"does not put a finalizer back", "next.go", "if d.acted(d.record) || d.acted(d.replaces) {", "if false {", "a finalizer that is taken off"},
+	{"owns again what it let go", "own.go", `case d.record.ID != "" || d.record.Sent != "":`, "case false:", "an object that is let go and stays"},
+	{"is ready on old evidence", "converge.go", "held, s := d.see(d.Wanted, d.Memory.fresh())", "held, s := d.see(d.Wanted, time.Time{})", "one object and strangers"},
+	{"keeps a violation as an orphan or while observing", "end.go", "d.violation = violation; d.orphans()", "d.violation = nil; d.orphans()", "an owner that observes"},
+}
+
+var storyLength = regexp.MustCompile(`the shortest story has (\d+) steps`)
+
+// TestMutants builds the tests once for each defect, with the file that holds it laid over the package's own.
+func TestMutants(t *testing.T) {
+	if !*mutants {
+		t.Skip("see -mutants")
+	}
+	for _, m := range mutations {
+		t.Run(m.name, func(t *testing.T) {
+			found, output := m.run(t)
+			if !found {
+				t.Fatalf("the model finds nothing wrong:\n%s", output)
+			}
+			if steps := storyLength.FindStringSubmatch(output); steps != nil {
+				t.Logf("found, with a story of %s steps", steps[1])
+			} else {
+				t.Fatalf("it fails without a story:\n%s", output)
+			}
+		})
+	}
+}
+
+// run says whether the model finds the defect, and what it prints.
+func (m mutation) run(t *testing.T) (found bool, output string) {
+	t.Helper()
+	path, err := filepath.Abs(m.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), m.old); n != 1 {
+		t.Fatalf("%s has %q %d times", m.file, m.old, n)
+	}
+	dir := t.TempDir()
+	changed := filepath.Join(dir, "changed.go")
+	overlay := filepath.Join(dir, "overlay.json")
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{changed: []byte(strings.Replace(string(text), m.old, m.new, 1)), overlay: replace} {
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	test := exec.Command("go", "test", "-vet=off", "-count=1", "-overlay", overlay, "-run", "^TestModel$/^"+strings.ReplaceAll(m.scenario, " ", "_")+"$", ".")
+	var out bytes.Buffer
+	test.Stdout, test.Stderr = &out, &out
+	err = test.Run()
+	return err != nil, out.String()
+}

@@ -1,0 +1,66 @@
+package lifecycle
+
+import (
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/status"
+)
+
+// report says, without writing anything, what enforcing would change.
+func (d *decision) report() Step {
+	if s := d.tidy(); d.violation != nil || s != nil {
+		return d.rest(nil)
+	}
+	if owner := d.owner(d.Object.Mode == v1alpha1.ModeEnforce); owner != nil {
+		return *d.conflict(owner)
+	}
+	held, s := d.see(d.Wanted, d.Memory.fresh())
+	if s != nil {
+		return *s
+	}
+	if held == nil {
+		change := grant.Diff(d.Object.Fields, grant.Grant{})
+		s := d.wait(status.Waiting(v1alpha1.ReasonWouldChange, "Enforcing would create the grant%s.", d.alsoRevoked()))
+		s.Held, s.Plan = &grant.Grant{}, &change
+		return s
+	}
+	switch {
+	case !d.record.Of(d.Wanted) && !d.mayAdopt(*held):
+		return d.wait(adoptionRefused())
+	case held.IsSystem:
+		return d.wait(systemGrant())
+	}
+	if refusal := d.notPermitted(grant.Over(d.Object.Fields, *held)); refusal != nil {
+		return *telling(refusal, held, d.wait(refusal))
+	}
+	return d.reportChange(*held)
+}
+
+// reportChange says what enforcing would change of a grant that is there.
+func (d *decision) reportChange(held grant.Grant) Step {
+	change, revoked := grant.Diff(d.Object.Fields, held), d.alsoRevoked()
+	difference := grant.Describe(change, held)
+	tell := status.Waiting(v1alpha1.ReasonWouldChange, "Enforcing would change the grant: scopes %s%s (status.drift names them)%s.",
+		difference.Summary(), fieldList(difference.Fields), revoked)
+	switch {
+	case change.Empty() && revoked == "":
+		tell = &status.State{Reason: v1alpha1.ReasonObserved, Message: "Enforcing would change nothing.", Ready: true}
+	case change.Empty():
+		tell = status.Waiting(v1alpha1.ReasonWouldChange, "Enforcing would keep the grant as it is%s.", revoked)
+	}
+	told := telling(tell, &held, d.wait(tell))
+	if !change.Empty() {
+		told.Plan = &change
+	}
+	return *told
+}
+
+// alsoRevoked says which grants enforcing would revoke because the spec names another one now; empty where none.
+func (d *decision) alsoRevoked() (text string) {
+	for _, r := range []*grant.Record{d.record, d.replaces} {
+		if d.acted(r) && !r.Of(d.Wanted) {
+			text += ", and revoke the " + r.Identity.String()
+		}
+	}
+	return text
+}

@@ -1,0 +1,145 @@
+package lifecycle
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/status"
+)
+
+// revoke deletes the recorded grant; nil once it is proven absent: Auth0 answers a DELETE of a grant that is not there like
+// any other, so that only a look that began afterwards counts.
+func (d *decision) revoke(r *grant.Record, since time.Time, why Cause) *Step {
+	if !d.acted(r) {
+		return nil
+	}
+	held, s := d.see(r.Identity, time.Time{})
+	if s == nil && held == nil {
+		held, s = d.see(r.Identity, d.proofFrom(r, since))
+	}
+	if s != nil || held == nil {
+		return s
+	}
+	if !d.isOurs(r, *held) && !d.mayAdopt(*held) {
+		if d.unanswered(r) {
+			d.left = append(d.left, Left{r.Identity, whyUnanswered})
+		}
+		return nil // What is there is somebody else's.
+	}
+	if held.IsSystem {
+		return d.blocked("The grant belongs to Auth0 itself and is never written.")
+	}
+	if s := firstOf(
+		func() *Step { return d.heldBack(requestDelete, r.Identity, held) },
+		func() *Step { return d.again(r.Identity, *held) },
+		d.limited,
+	); s != nil {
+		return s
+	}
+	return d.do(Delete{Identity: r.Identity, ID: held.ID, Cause: why}, nil)
+}
+
+// again holds back a deletion that was made already and had no effect: the tenant may be slow to show it, or never make it. It
+// is looked at again after a pause, and made again only then.
+func (d *decision) again(identity grant.Identity, held grant.Grant) *Step {
+	last := d.Memory.deletion(identity, held.ID)
+	if last == nil {
+		return nil
+	}
+	if wait := last.Until.Sub(d.Now); wait > 0 {
+		s := d.blockedForNow("Auth0 accepted the deletion of the grant but still shows it: it is deleted again.")
+		s.Again = wait
+		return s
+	}
+	_, s := d.see(identity, last.Until)
+	return s
+}
+
+// limited holds back a deletion that the Auth0Tenant's limit does not allow yet.
+func (d *decision) limited() *Step {
+	wait := d.Tenant.DeletionsFrom.Sub(d.Now)
+	if wait <= 0 {
+		return nil
+	}
+	text := fmt.Sprintf("The Auth0Tenant's spec.deletionLimit of %d in an hour is used up", d.Tenant.DeletionLimit)
+	if !d.Tenant.Near {
+		text = "The Auth0Tenant's limit of deletions is used up"
+	}
+	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionHeld, "%s: the grant is revoked later. %s", text, d.howToRelease()), wait)
+}
+
+// proofFrom is when a look must begin to prove the recorded grant absent: a create request without an answer has its time
+// first.
+func (d *decision) proofFrom(r *grant.Record, since time.Time) time.Time {
+	return latest(since, d.lateUntil(r))
+}
+
+// lateUntil is until when a create request without an answer may have its effect. One of an earlier process may have left
+// until this one began.
+func (d *decision) lateUntil(r *grant.Record) time.Time {
+	if late, ok := d.Late[r.Identity]; ok {
+		return late
+	}
+	if d.unanswered(r) || slices.Contains(d.Memory.Earlier, r.Identity) {
+		return d.Start.Add(d.CallTimeout)
+	}
+	return time.Time{}
+}
+
+// mayRevoke is why the tenant may not be asked and told for this deletion; nil where it may.
+func (d *decision) mayRevoke() *Step {
+	t := &d.Tenant
+	if !t.Exists {
+		return d.blocked("Auth0Tenant %q does not exist: create it again so that the grant can be revoked.", t.Name)
+	}
+	if r := d.elsewhere(); r != nil {
+		return d.blocked("The grant is in the tenant %q, but Auth0Tenant %q is of %q.", r.Tenant, t.Name, t.Host)
+	}
+	switch {
+	case d.Object.Mode == v1alpha1.ModeObserve && d.violation == nil:
+		return d.blocked("spec.mode is Observe: set it to Enforce to revoke the grant.")
+	case t.Mode != v1alpha1.ModeEnforce:
+		return d.blocked("Auth0Tenant %q is in mode %s: deletion goes on when it is Enforce.", t.Name, t.Mode)
+	case t.Access == Untried:
+		return d.waitFor(nil, 0)
+	case t.Access == Broken:
+		return d.blockedForNow("Auth0Tenant %q is not ready, so that the grant cannot be revoked; its Ready condition says why.", t.Name)
+	case t.Access == ReadOnly:
+		return d.blocked("The operator only reads from Auth0Tenant %q.", t.Name)
+	case t.Access == Dormant && !t.Ending:
+		return d.blockedForNow("Auth0Tenant %q has no credentials any more; its Ready condition says why.", t.Name)
+	}
+	return nil
+}
+
+// blocked is a deletion that waits, with what ends the wait without revoking.
+func (d *decision) blocked(format string, args ...any) *Step {
+	reason := fmt.Sprintf(format, args...)
+	if !d.Tenant.Near && d.Tenant.Exists {
+		reason = fmt.Sprintf("Auth0Tenant %q in namespace %q does not let the grant be revoked now.", d.Tenant.Name, d.Tenant.Namespace)
+	}
+	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionBlocked, "%s %s", reason, d.howToRelease()), 0)
+}
+
+// blockedForNow is blocked by what may end by itself: the credentials or the tenant are in trouble.
+func (d *decision) blockedForNow(format string, args ...any) *Step {
+	s := d.blocked(format, args...)
+	s.Tell.Passing = true
+	return s
+}
+
+// howToRelease says how to delete the object with the access left in place.
+func (d *decision) howToRelease() string {
+	for _, r := range []*grant.Record{d.record, d.replaces} {
+		if r != nil && d.Tenant.Exists && !d.Tenant.Orphans && !d.Tenant.Decide(r.Identity, d.Object.Fields, v1alpha1.RightOrphan).Allowed {
+			return fmt.Sprintf("To delete this object and leave the access in place: the owner of Auth0Tenant %q sets its spec.deletionPolicy to Orphan, "+
+				"or gives this namespace the right Orphan.", d.Tenant.Name)
+		}
+	}
+	return fmt.Sprintf("To delete this object and leave the access in place: "+
+		"kubectl -n %s patch clientgrants.auth0.clientgrants.dev %s --type=merge -p '{\"spec\":{\"deletionPolicy\":\"Orphan\"}}'",
+		d.Object.Namespace, d.Object.Name)
+}

@@ -1,0 +1,86 @@
+// Package wake puts objects into the queues of controllers.
+package wake
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+)
+
+// The back-off of an object whose last pass failed for a passing reason.
+const (
+	firstBackoff = 200 * time.Millisecond
+	lastBackoff  = 5 * time.Minute
+)
+
+// Queue takes objects into a controller's queue. The zero value is ready; before its controller has started,
+// what is added is dropped: the controller begins with every object anyway.
+type Queue struct {
+	mu    sync.Mutex
+	queue priorityqueue.PriorityQueue[reconcile.Request]
+}
+
+// The order of the queue: an object that may call its tenant now, then what is deleted, then what was changed or is waited for,
+// then the rest.
+const (
+	priorityTurn     = 100
+	priorityDeletion = 50
+	// PriorityNow is that of what was changed or is waited for.
+	PriorityNow = 0
+	// PriorityLater is that of what nobody has changed.
+	PriorityLater = handler.LowPriority
+)
+
+// Add puts the object into the queue. It never waits.
+func (q *Queue) Add(key types.NamespacedName) { q.add(PriorityNow, key) }
+
+// AddTurn is Add for an object whose turn it is to call its tenant: others wait until it has done so.
+func (q *Queue) AddTurn(key types.NamespacedName) { q.add(priorityTurn, key) }
+
+// AddDeletion is Add for an object whose deletion was asked for.
+func (q *Queue) AddDeletion(key types.NamespacedName) { q.add(priorityDeletion, key) }
+
+// AddLater is Add for what nobody has changed, such as everything of an Auth0Tenant.
+func (q *Queue) AddLater(keys ...types.NamespacedName) { q.add(PriorityLater, keys...) }
+
+func (q *Queue) add(priority int, keys ...types.NamespacedName) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.queue == nil {
+		return
+	}
+	for _, key := range keys {
+		q.queue.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, reconcile.Request{NamespacedName: key})
+	}
+}
+
+// Source connects the queue with the controller that watches it.
+func (q *Queue) Source() source.Source {
+	return source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		var ok bool
+		if q.queue, ok = queue.(priorityqueue.PriorityQueue[reconcile.Request]); !ok {
+			return fmt.Errorf("the controller's queue is a %T without priorities", queue)
+		}
+		return nil
+	})
+}
+
+// Options of a controller that takes what others put into its queue.
+func Options(workers int) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: workers, UsePriorityQueue: new(true),
+		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstBackoff, lastBackoff),
+	}
+}

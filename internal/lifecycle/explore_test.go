@@ -61,7 +61,7 @@ func compress(times []*int64) {
 	for i, t := range times {
 		switch gap := *t - last; {
 		case i == 0 || gap == 0:
-		case gap >= timeout/2:
+		case gap >= second:
 			to += timeout
 		default:
 			to++

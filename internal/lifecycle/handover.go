@@ -98,6 +98,9 @@ func (d *decision) handedOver(r *grant.Record) (bool, *Step) {
 			return false, d.waitFor(nil, patienceWithOthers) // Nothing wakes this object if that Auth0Tenant goes unseen.
 		}
 	}
+	if d.keptByAnother(r.Identity) {
+		return true, nil
+	}
 	if d.successor(r.Identity, nil) == nil {
 		return d.answersFor(r.Identity), nil
 	}

@@ -56,7 +56,7 @@ var mutations = []mutation{
 	{"holds a revocation back for another refusal", "refusal.go", "return r.Request == of && r.Identity == identity", "return r.Identity == identity", "changes that are refused"},
 	{"deletes again without a pause", "revoke.go", "if last == nil {", "if true {", "an owner that is deleted"},
 	{"does not put a finalizer back", "next.go", "if d.acted(d.record) || d.acted(d.replaces) {", "if false {", "a finalizer that is taken off"},
-	{"owns again what it let go", "own.go", `case d.record.ID != "" || d.record.Sent != "":`, "case false:", "an object that is let go and stays"},
+	{"owns again what it let go", "own.go", `case d.record.ID != "" || d.record.Sent != "":`, "case false:", "records that stay"},
 	{"is ready on old evidence", "converge.go", "held, s := d.see(d.Wanted, d.Memory.fresh())", "held, s := d.see(d.Wanted, time.Time{})", "one object and strangers"},
 	{"keeps a violation as an orphan or while observing", "end.go", "d.violation = violation; d.orphans()", "d.violation = nil; d.orphans()", "an owner that observes"},
 }
@@ -109,7 +109,8 @@ func (m mutation) run(t *testing.T) (found bool, output string) {
 			t.Fatal(err)
 		}
 	}
-	test := exec.Command("go", "test", "-vet=off", "-count=1", "-overlay", overlay, "-run", "^TestModel$/^"+strings.ReplaceAll(m.scenario, " ", "_")+"$", ".")
+	test := exec.Command("go", "test", "-vet=off", "-count=1", "-overlay", overlay, "-run", "^TestModel$/^"+strings.ReplaceAll(m.scenario, " ", "_")+"$", ".",
+		"-states=20000")
 	var out bytes.Buffer
 	test.Stdout, test.Stderr = &out, &out
 	err = test.Run()

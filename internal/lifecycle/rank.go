@@ -103,6 +103,18 @@ func (d *decision) leaves(r *Rival, identity grant.Identity) bool {
 	return known && seen.Grant != nil && !r.Decide(identity, seen.Grant.Fields).Allowed
 }
 
+// keptByAnother says whether a rival that rests has record and finalizer for a grant of this object, and need not let go of
+// it: nobody else may take the grant, and it ends with that rival.
+func (d *decision) keptByAnother(identity grant.Identity) bool {
+	for i := range d.Rivals {
+		r := &d.Rivals[i]
+		if r.records(identity) && r.Held && !r.Deleting && !r.eligible(identity, nil) && !d.leaves(r, identity) {
+			return true
+		}
+	}
+	return false
+}
+
 // answersFor says whether a rival has record and finalizer for a grant of this object, and stays, so that this one may let go
 // of it. Of two that are gone or go, the first one ends the access.
 func (d *decision) answersFor(identity grant.Identity) bool {

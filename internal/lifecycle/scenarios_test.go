@@ -2,7 +2,10 @@ package lifecycle
 
 import "flag"
 
-var full = flag.Bool("full", false, "visit every state of the model within the larger bounds")
+var (
+	full   = flag.Bool("full", false, "visit every state of the model within the larger bounds")
+	states = flag.Int("states", quickStates, "how many states of each scenario to visit without -full")
+)
 
 // scenario is a start of the model with the budgets of its adversary.
 type scenario struct {
@@ -19,7 +22,7 @@ func limit(s scenario) int {
 	if *full {
 		return s.most
 	}
-	return min(s.most, quickStates)
+	return min(s.most, *states)
 }
 
 func (s scenario) start() model {
@@ -61,6 +64,9 @@ func settledBoth(m *model) {
 	m.seen[1] = sight{known: true, id: 2, scopes: o.scope, began: 10}
 }
 
+// handingOn is an owner that names another grant now, while another object asks for the old one.
+func handingOn(m *model) { m.objects[0].want, m.objects[0].dirty = 1, true }
+
 func revoking(m *model) { m.revokes = true }
 
 func both(sets ...func(*model)) func(*model) {
@@ -93,6 +99,8 @@ var scenarios = []scenario{
 		both(alone, settled, revoking, func(m *model) { m.objects[0].mode = 2 }), 100_000},
 	{"an orphan under rules that revoke", 3, map[int]int8{evDelete: 1, evRules: 1, evMode: 1, evChange: 1},
 		both(alone, settled, revoking, func(m *model) { m.objects[0].orphan = true }), 100_000},
+	{"records that stay", 4, map[int]int8{evRules: 1, evUncleared: 1, evCrash: 1, evMake: 1}, both(alone, settled, revoking), 100_000},
+	{"a hand-over and rules", 3, map[int]int8{evRules: 2, evDelete: 2, evCrash: 1, evMode: 1}, both(settled, handingOn), 100_000},
 	{"a replacement that is refused", 3, map[int]int8{evIdentity: 2, evRules: 1, evMode: 1, evReference: 1},
 		both(alone, settled, revoking, func(m *model) { m.unknown = true }), 100_000},
 	{"a request that is refused", 3, map[int]int8{evIdentity: 1, evUnknown: 1, evDelete: 1, evCrash: 1, evLost: 1},

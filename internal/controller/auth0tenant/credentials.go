@@ -11,7 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -238,7 +238,7 @@ func reasonOr(reason, otherwise string) string {
 func (r *Reconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0Tenant) (auth0.Credentials, *outcome.Outcome) {
 	name := obj.Spec.Credentials.SecretRef.Name
 	secret := &corev1.Secret{}
-	invalid := path.IsValidPathSegmentName(name)
+	invalid := content.IsPathSegmentName(name)
 	var err error
 	if len(invalid) == 0 {
 		err = r.Live.Get(ctx, types.NamespacedName{Namespace: obj.Namespace, Name: name}, secret)

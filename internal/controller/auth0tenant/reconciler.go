@@ -1,3 +1,4 @@
+// Package auth0tenant reconciles Auth0Tenants: from a Secret to accepted credentials and a session.
 package auth0tenant
 
 import (

@@ -25,7 +25,7 @@ func (d *decision) obeyRules() *Step {
 			return d.tellingViolation(s)
 		}
 	}
-	if d.violation != nil && d.Unresolved == nil && d.record.Of(d.Wanted) {
+	if d.violation != nil && d.Unresolved == nil {
 		if s := d.narrow(); s != nil {
 			return d.tellingViolation(s)
 		}
@@ -130,16 +130,25 @@ func (d *decision) withdrawUnmade() *Step {
 // narrow takes away from a grant that is owned what the spec does not ask for. That needs no permission, but a look that is no
 // older than the spec and the rules: what was taken away since must not come back.
 func (d *decision) narrow() *Step {
-	if !d.record.Of(d.Wanted) || !d.Object.Held {
+	r := d.record
+	if !r.Of(d.Wanted) {
+		r = d.replaces
+	}
+	if !r.Of(d.Wanted) || !d.Object.Held {
 		return nil
 	}
 	held, s := d.see(d.Wanted, d.current())
-	if s != nil || held == nil || held.IsSystem || !d.isOurs(d.record, *held) {
+	if s != nil || held == nil || held.IsSystem || !d.isOurs(r, *held) {
 		return s
 	}
-	if change := grant.Narrow(d.Object.Fields, *held); !change.Empty() {
+	change := grant.Narrow(d.Object.Fields, *held)
+	switch {
+	case change.Empty():
+		return nil
+	case r == d.record:
 		d.learnID(*held)
-		return d.send(*held, change, CauseViolation)
+	case r.ID == "":
+		return d.tellID(r, held.ID)
 	}
-	return nil
+	return d.send(*held, change, CauseViolation)
 }

@@ -144,6 +144,10 @@ func TestNext_OneOwner(t *testing.T) {
 			[]change{fresh, see(wanted, held(wanted, "cgr_1", scopes("read"))), with(owns(func(r *Rival) { r.Deleting = true }))},
 			`write created ` + api + ` "cgr_1", replacing nothing hand-over`, "", "",
 		},
+		{"once it knows the ID", []change{fresh, see(wanted, held(wanted, "cgr_1", scopes("read"))), with(owns(func(r *Rival) {
+			r.Deleting, r.Record = true, &grant.Record{Identity: wanted, Sent: "hash"}
+		}))}, "wait", "Conflict", "being deleted"},
+		{"what is not there is not handed over", []change{fresh, with(owns(func(r *Rival) { r.Deleting = true }))}, "wait", "Conflict", "being deleted"},
 		{"an owner that rests is not", []change{fresh, with(owns(func(r *Rival) { r.Enforces, r.Asks = false, another }))}, "wait", "Conflict", ""},
 		{"an owner whose own edit is refused is not", []change{fresh, see(wanted, held(wanted, "cgr_1", scopes("read"))), with(owns(func(r *Rival) {
 			r.Fields, r.Decide = scopes("all"), only("read")

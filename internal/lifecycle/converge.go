@@ -71,22 +71,6 @@ func (d *decision) send(held grant.Grant, change grant.Fields, why Cause) *Step 
 	return d.do(Change{Identity: d.Wanted, ID: held.ID, Fields: change, Cause: why}, nil)
 }
 
-func (w *World) cause() Cause {
-	if w.Memory.InPlace == w.Wanted {
-		return CauseDrift
-	}
-	return CauseSpec
-}
-
-// contested holds a correction back of a grant that somebody else keeps changing, to one for each look at the tenant.
-func (w *World) contested() *status.State {
-	_, contested := w.Memory.Contested(w.Now)
-	if !contested || w.cause() != CauseDrift || w.Tenant.Refreshes > w.Memory.CorrectedIn {
-		return nil
-	}
-	return status.Working(v1alpha1.ReasonProgressing, "Somebody else keeps changing this grant: it is corrected once in %s.", w.Tenant.Interval)
-}
-
 // available ends with what the tenant holds, seen since this generation was asked for.
 func (d *decision) available() Step {
 	held, s := d.see(d.Wanted, d.Memory.fresh())
@@ -99,4 +83,30 @@ func (d *decision) available() Step {
 			"Auth0 accepted but did not keep %s: define them on the API, or remove them from the spec.", status.Names(dropped))
 	}
 	return *telling(tell, held, d.wait(tell))
+}
+
+// narrow takes away from a grant that is owned what the spec does not ask for. That needs no permission, but a look that is no
+// older than the spec and the rules: what was taken away since must not come back.
+func (d *decision) narrow() *Step {
+	r := d.record
+	if !r.Of(d.Wanted) {
+		r = d.replaces
+	}
+	if !r.Of(d.Wanted) || !d.Object.Held {
+		return nil
+	}
+	held, s := d.see(d.Wanted, d.current())
+	if s != nil || held == nil || held.IsSystem || !d.isOurs(r, *held) {
+		return s
+	}
+	change := grant.Narrow(d.Object.Fields, *held)
+	switch {
+	case change.Empty():
+		return nil
+	case r == d.record:
+		d.learnID(*held)
+	case r.ID == "":
+		return d.tellID(r, held.ID)
+	}
+	return d.send(*held, change, CauseViolation)
 }

@@ -122,28 +122,12 @@ func (d *decision) withdrawUnmade() *Step {
 	return d.takeBack("")
 }
 
-// narrow takes away from a grant that is owned what the spec does not ask for. That needs no permission, but a look that is no
-// older than the spec and the rules: what was taken away since must not come back.
-func (d *decision) narrow() *Step {
-	r := d.record
-	if !r.Of(d.Wanted) {
-		r = d.replaces
+// rest waits, and tells why; of a recorded grant that violates the access rules that is told first.
+func (d *decision) rest(tell *status.State) Step {
+	if d.violation != nil {
+		tell = d.violation
 	}
-	if !r.Of(d.Wanted) || !d.Object.Held {
-		return nil
-	}
-	held, s := d.see(d.Wanted, d.current())
-	if s != nil || held == nil || held.IsSystem || !d.isOurs(r, *held) {
-		return s
-	}
-	change := grant.Narrow(d.Object.Fields, *held)
-	switch {
-	case change.Empty():
-		return nil
-	case r == d.record:
-		d.learnID(*held)
-	case r.ID == "":
-		return d.tellID(r, held.ID)
-	}
-	return d.send(*held, change, CauseViolation)
+	s := orElse(d.tidy(), func() Step { return d.wait(tell) })
+	s.Tell = tell
+	return s
 }

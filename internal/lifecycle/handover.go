@@ -80,13 +80,6 @@ func (d *decision) yield() *Step {
 	return nil
 }
 
-// eligible says of this object what Rival.eligible says of another one.
-func (w *World) eligible(identity grant.Identity) bool {
-	o := &w.Object
-	return !o.Deleting && !o.Gone && o.Mode == v1alpha1.ModeEnforce && w.writable() && w.Unresolved == nil && w.Wanted == identity &&
-		w.Tenant.Decide(identity, o.Fields).Allowed
-}
-
 // handedOver says whether another ClientGrant has a grant of this one that this one must let go of; a step, where one could
 // and has not yet: until then this object stays, so that at no moment nobody answers for the access.
 func (d *decision) handedOver(r *grant.Record) (bool, *Step) {
@@ -139,4 +132,18 @@ func (d *decision) tellID(r *grant.Record, id string) *Step {
 		d.replaces = known
 	}
 	return d.do(Write{}, nil)
+}
+
+// tidy lets go, while an object rests, of what it does not need: records of grants that never were, or that another
+// ClientGrant owns, would keep others from theirs.
+func (d *decision) tidy() *Step {
+	switch {
+	case !d.writable():
+		return nil
+	case d.replaces != nil && !d.acted(d.replaces):
+		return d.drop(d.replaces, false)
+	case d.record != nil && !d.acted(d.record):
+		return d.takeBack("")
+	}
+	return d.yield()
 }

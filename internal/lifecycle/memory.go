@@ -118,3 +118,12 @@ func (m *Memory) Contested(now time.Time) (until time.Time, contested bool) {
 	until = last.Add(contestedWithin)
 	return until, last.Sub(c[0]) <= contestedWithin && now.Before(until)
 }
+
+func latest(times ...time.Time) (last time.Time) {
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}

@@ -29,18 +29,6 @@ func (d *decision) own(record grant.Record, why Cause) *Step {
 
 func same(a, b *grant.Record) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
-// unanswered says whether a create request for the record may have left without an answer. A request that this process
-// planned and did not send is none.
-func (w *World) unanswered(r *grant.Record) bool {
-	_, late := w.Late[r.Identity]
-	return late || r.Sent != "" && w.Memory.Planned != r.Sent
-}
-
-// acted says whether the record ever had an effect in the tenant that may still be there.
-func (w *World) acted(r *grant.Record) bool {
-	return r != nil && (r.ID != "" || w.unanswered(r))
-}
-
 // isOurs says whether the grant that was found is the one that the record speaks of.
 func (w *World) isOurs(r *grant.Record, held grant.Grant) bool {
 	return r.ID != "" || held.MadeFrom(r.Sent) || held.MadeLess(r.Sent, w.Object.Fields) || held.ID == w.Memory.Made

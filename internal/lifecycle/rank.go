@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
 
@@ -142,4 +143,11 @@ func (d *decision) answersFor(identity grant.Identity) bool {
 		}
 	}
 	return false
+}
+
+// eligible says of this object what Rival.eligible says of another one.
+func (w *World) eligible(identity grant.Identity) bool {
+	o := &w.Object
+	return !o.Deleting && !o.Gone && o.Mode == v1alpha1.ModeEnforce && w.writable() && w.Unresolved == nil && w.Wanted == identity &&
+		w.Tenant.Decide(identity, o.Fields).Allowed
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/status"
 )
@@ -140,4 +141,20 @@ func (m *Memory) deletion(identity grant.Identity, id string) *Deletion {
 		}
 	}
 	return nil
+}
+
+func (w *World) cause() Cause {
+	if w.Memory.InPlace == w.Wanted {
+		return CauseDrift
+	}
+	return CauseSpec
+}
+
+// contested holds a correction back of a grant that somebody else keeps changing, to one for each look at the tenant.
+func (w *World) contested() *status.State {
+	_, contested := w.Memory.Contested(w.Now)
+	if !contested || w.cause() != CauseDrift || w.Tenant.Refreshes > w.Memory.CorrectedIn {
+		return nil
+	}
+	return status.Working(v1alpha1.ReasonProgressing, "Somebody else keeps changing this grant: it is corrected once in %s.", w.Tenant.Interval)
 }

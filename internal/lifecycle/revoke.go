@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -69,32 +68,6 @@ func (d *decision) limited() *Step {
 		text = "The Auth0Tenant's limit of deletions is used up"
 	}
 	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionHeld, "%s: the grant is revoked later. %s", text, d.howToRelease()), wait)
-}
-
-// proofFrom is when a look must begin to prove the recorded grant absent: a create request without an answer has its time
-// first.
-func (w *World) proofFrom(r *grant.Record, since time.Time) time.Time {
-	return latest(since, w.lateUntil(r))
-}
-
-// lateUntil is until when a create request without an answer may have its effect. One of an earlier process may have left
-// until this one began.
-func (w *World) lateUntil(r *grant.Record) time.Time {
-	if late, ok := w.Late[r.Identity]; ok {
-		return late
-	}
-	if w.unanswered(r) && r.Sent != w.Memory.Sent || slices.Contains(w.Memory.Earlier, r.Identity) {
-		return w.Start.Add(w.CallTimeout)
-	}
-	return time.Time{}
-}
-
-// earlierRequest is how long a create request of an earlier process may still have its effect, of which only this object knows.
-func (w *World) earlierRequest(r *grant.Record) time.Duration {
-	if _, known := w.Late[r.Identity]; known {
-		return 0
-	}
-	return w.lateUntil(r).Sub(w.Now)
 }
 
 // mayRevoke is why the tenant may not be asked and told for this deletion; nil where it may.

@@ -3,12 +3,48 @@ package clientgrant
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
 )
+
+// pass is one reconciliation of one ClientGrant.
+type pass struct{ teller }
+
+func (r *Reconciler) newPass(ctx context.Context, key types.NamespacedName, stored *v1alpha1.ClientGrant, past *past) *pass {
+	of := object{Reconciler: r, key: key, stored: stored, obj: stored.DeepCopy(), past: past, gone: isTombstone(key)}
+	return &pass{teller{object: of, log: ctrl.LoggerFrom(ctx)}}
+}
+
+// errReleased ends a pass after which the object is no longer held by the operator.
+var errReleased = &outcome.Outcome{Silent: true}
+
+// mostSteps bounds one pass.
+const mostSteps = 40
+
+// run takes one step after the other until there is something to wait for, which it returns.
+func (p *pass) run(ctx context.Context) error {
+	for range mostSteps {
+		if err := p.gather(ctx); err != nil {
+			return err
+		}
+		if err := p.take(ctx, lifecycle.Next(p.world)); err != nil {
+			return err
+		}
+	}
+	return outcome.ErrStale
+}
+
+// gather brings the World up to date, from the cache.
+func (p *pass) gather(ctx context.Context) (err error) {
+	p.world, p.around, err = p.worlds.FromCache(ctx, p.stored, p.past.memory, p.gone)
+	return err
+}
 
 // take takes a step. It returns nil where the next one follows at once, else what the pass came to.
 func (p *pass) take(ctx context.Context, s lifecycle.Step) error {

@@ -126,6 +126,11 @@ test: ## Run every suite with the race detector, against a real API server.
 		$(if $(RACE),CGO_ENABLED=1 GOFLAGS="$(USER_GOFLAGS)",$(PLAIN)) go test $(RACE) -count=1 -timeout 45m ./...
 	mv $(EXCHANGES)/.started $(EXCHANGES)/.complete
 
+.PHONY: model
+model: ## Visit every state of the lifecycle's model within the larger bounds, then break its rules one at a time.
+	$(PLAIN) go test -count=1 -v -run TestModel ./internal/lifecycle -full
+	$(PLAIN) go test -count=1 -v -run TestMutants ./internal/lifecycle -mutants
+
 # As old as the start of the run: a source that was changed since makes it out of date.
 $(EXCHANGES)/.complete: $(SUITE_SOURCES)
 	$(MAKE) test

@@ -62,7 +62,7 @@ var _ = Describe("A restart in the middle", func() {
 				Expect(remote.Grants()).To(ConsistOf(And(HaveField("Audience", api), HaveField("ID", obj.Status.GrantID))))
 				Expect(obj.Status.Origin).To(Equal(v1alpha1.OriginCreated))
 				remove(obj)
-				awaitEnd(obj)
+				Eventually(gone(obj)).WithTimeout(afterTimeout).Should(BeTrue())
 				Expect(remote.GrantCount()).To(BeZero())
 				if !hit {
 					break

@@ -71,20 +71,20 @@ func (d *decision) send(held grant.Grant, change grant.Fields, why Cause) *Step 
 	return d.do(Change{Identity: d.Wanted, ID: held.ID, Fields: change, Cause: why}, nil)
 }
 
-func (d *decision) cause() Cause {
-	if d.Memory.InPlace == d.Wanted {
+func (w *World) cause() Cause {
+	if w.Memory.InPlace == w.Wanted {
 		return CauseDrift
 	}
 	return CauseSpec
 }
 
 // contested holds a correction back of a grant that somebody else keeps changing, to one for each look at the tenant.
-func (d *decision) contested() *status.State {
-	_, contested := d.Memory.Contested(d.Now)
-	if !contested || d.cause() != CauseDrift || d.Tenant.Refreshes > d.Memory.CorrectedIn {
+func (w *World) contested() *status.State {
+	_, contested := w.Memory.Contested(w.Now)
+	if !contested || w.cause() != CauseDrift || w.Tenant.Refreshes > w.Memory.CorrectedIn {
 		return nil
 	}
-	return status.Working(v1alpha1.ReasonProgressing, "Somebody else keeps changing this grant: it is corrected once in %s.", d.Tenant.Interval)
+	return status.Working(v1alpha1.ReasonProgressing, "Somebody else keeps changing this grant: it is corrected once in %s.", w.Tenant.Interval)
 }
 
 // available ends with what the tenant holds, seen since this generation was asked for.

@@ -88,19 +88,15 @@ func (d *decision) endsByRules(left []*grant.Record) (*status.State, *Step) {
 	return nil, nil
 }
 
-// succeeded says whether another ClientGrant has a recorded grant now.
+// succeeded says whether another ClientGrant has a recorded grant now. Of one that stays in the tenant in any case nothing is
+// asked there.
 func (d *decision) succeeded(r *grant.Record) (bool, *Step) {
-	if d.orphans() && r.ID != "" {
-		return d.handedOverUnseen(r)
+	if !d.orphans() || r.ID == "" {
+		if done, s := d.handedOver(r); done || s != nil {
+			return done, s
+		}
+		return d.answersFor(r.Identity), nil
 	}
-	if done, s := d.handedOver(r); done || s != nil {
-		return done, s
-	}
-	return d.answersFor(r.Identity), nil
-}
-
-// handedOverUnseen is handedOver for a grant that stays in the tenant in any case: nothing is asked of that.
-func (d *decision) handedOverUnseen(r *grant.Record) (bool, *Step) {
 	next := d.successor(r.Identity, nil)
 	switch {
 	case !d.writable() || next == nil:
@@ -111,8 +107,8 @@ func (d *decision) handedOverUnseen(r *grant.Record) (bool, *Step) {
 	return false, d.waitFor(handingOver(), patienceWithOthers)
 }
 
-func (d *decision) orphans() bool {
-	return (d.Object.Deleting || d.Object.Gone) && (d.Object.Orphan || d.Tenant.Orphans)
+func (w *World) orphans() bool {
+	return (w.Object.Deleting || w.Object.Gone) && (w.Object.Orphan || w.Tenant.Orphans)
 }
 
 // orphan lets the object go and the grants stay, where a rule or the Auth0Tenant gives the right to that.
@@ -233,10 +229,10 @@ func (d *decision) leave(why string) Step {
 
 // tracked says whether another ClientGrant records the wanted grant or asks for it, in the same Auth0Tenant or in one whose
 // credentials were accepted.
-func (d *decision) tracked() bool {
-	for i := range d.Rivals {
-		r := &d.Rivals[i]
-		if r.records(d.Wanted) || !r.Deleting && !r.Unresolved && r.Asks == d.Wanted && (r.Same || r.Known) {
+func (w *World) tracked() bool {
+	for i := range w.Rivals {
+		r := &w.Rivals[i]
+		if r.records(w.Wanted) || !r.Deleting && !r.Unresolved && r.Asks == w.Wanted && (r.Same || r.Known) {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/policy"
 	"github.com/clientgrants/clientgrant-operator/internal/status"
 )
 
@@ -31,19 +32,23 @@ func (d *decision) entitled() *status.State {
 }
 
 // notPermitted is what the rules say against the wanted grant with these fields; nil where they allow it.
-func (d *decision) notPermitted(fields grant.Fields) *status.State {
-	decision := d.Tenant.Decide(d.Wanted, fields)
+func (w *World) notPermitted(fields grant.Fields) *status.State {
+	decision := w.Tenant.Decide(w.Wanted, fields)
 	if decision.Allowed {
 		return nil
 	}
+	return denied(decision)
+}
+
+func denied(decision policy.Decision) *status.State {
 	s := status.Stalled(v1alpha1.ReasonNotPermitted, "%s", decision.ForUser)
 	s.ForOwner = decision.ForOwner
 	return s
 }
 
 // unusable is why the tenant cannot be used for an object that is not being deleted; nil where it can.
-func (d *decision) unusable() *status.State {
-	t := &d.Tenant
+func (w *World) unusable() *status.State {
+	t := &w.Tenant
 	switch {
 	case t.Deleting:
 		return tenantNotReady("Auth0Tenant %q is being deleted.", t.Name)
@@ -63,8 +68,8 @@ func tenantNotReady(format string, args ...any) *status.State {
 	return s
 }
 
-func (d *decision) observing() bool {
-	return d.Object.Mode == v1alpha1.ModeObserve || d.Tenant.Mode == v1alpha1.ModeObserve || d.Tenant.Access == ReadOnly
+func (w *World) observing() bool {
+	return w.Object.Mode == v1alpha1.ModeObserve || w.Tenant.Mode == v1alpha1.ModeObserve || w.Tenant.Access == ReadOnly
 }
 
 // elsewhere is a recorded grant of another tenant than the Auth0Tenant is of now: what this one holds proves nothing about it.
@@ -78,7 +83,7 @@ func (d *decision) elsewhere() *grant.Record {
 }
 
 // writable says whether the tenant may be written to for an object that is not being deleted.
-func (d *decision) writable() bool {
-	t := &d.Tenant
+func (w *World) writable() bool {
+	t := &w.Tenant
 	return t.Exists && t.OperatorsKnown && !t.Deleting && t.Mode == v1alpha1.ModeEnforce && t.Access == Open
 }

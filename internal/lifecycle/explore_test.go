@@ -61,7 +61,7 @@ func compress(times []*int64) {
 	for i, t := range times {
 		switch gap := *t - last; {
 		case i == 0 || gap == 0:
-		case gap >= timeout/2:
+		case gap >= second:
 			to += timeout
 		default:
 			to++
@@ -226,7 +226,7 @@ func (m *model) finish(trace *[]string) error {
 }
 
 // explore visits every state within the budget of a scenario, up to a number of them.
-func (e *explorer) explore(first model, limit int) (violation error, story []string) {
+func (e *explorer) explore(first model, limit int) (story []string, violation error) {
 	type entry struct {
 		m  model
 		at int32
@@ -239,7 +239,7 @@ func (e *explorer) explore(first model, limit int) (violation error, story []str
 		var next []entry
 		for _, from := range frontier {
 			if trace, err := e.rest(from.m); err != nil {
-				return err, e.story(from.at, from.m, trace)
+				return e.story(from.at, from.m, trace), err
 			}
 			for _, mv := range from.m.moves() {
 				e.transitions++
@@ -252,7 +252,7 @@ func (e *explorer) explore(first model, limit int) (violation error, story []str
 				e.ways = append(e.ways, way{from.at, mv.name})
 				to := entry{key, int32(len(e.ways) - 1)}
 				if mv.err != nil {
-					return mv.err, e.story(to.at, to.m, nil)
+					return e.story(to.at, to.m, nil), mv.err
 				}
 				next = append(next, to)
 			}
@@ -301,7 +301,7 @@ func TestModel(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			began, e := time.Now(), newExplorer()
-			err, story := e.explore(s.start(), limit(s))
+			story, err := e.explore(s.start(), limit(s))
 			if err != nil {
 				t.Fatalf("after %d states: %v\n  %s\nthe shortest story has %d steps", len(e.states), err, strings.Join(story, "\n  "), steps(story))
 			}

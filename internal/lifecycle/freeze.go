@@ -22,29 +22,26 @@ func (d *decision) obeyRules() *Step {
 			s = d.letViolationGo(r)
 		}
 		if s != nil {
-			return d.tellingViolation(s)
+			return tellingViolation(d.violation, s)
 		}
 	}
-	if d.violation != nil && d.Unresolved == nil && d.record.Of(d.Wanted) {
+	if d.violation != nil && d.Unresolved == nil {
 		if s := d.narrow(); s != nil {
-			return d.tellingViolation(s)
+			return tellingViolation(d.violation, s)
 		}
 	}
 	return nil
 }
 
 // tellingViolation keeps the refusal as what is told, whatever the step waits for.
-func (d *decision) tellingViolation(s *Step) *Step {
-	if d.violation == nil {
-		s.Track = true
-		return s
+func tellingViolation(violation *status.State, s *Step) *Step {
+	if s.Tell != nil && s.Tell.Reason == v1alpha1.ReasonDeletionHeld && violation != nil {
+		told := *violation
+		told.Message += " The grant is revoked once the Auth0Tenant's limit of deletions allows it."
+		violation = &told
 	}
-	held := s.Tell != nil && s.Tell.Reason == v1alpha1.ReasonDeletionHeld
-	s.Tell = d.violation
-	if held {
-		s.Tell = status.Stalled(d.violation.Reason, "%s The grant is revoked once the Auth0Tenant's limit of deletions allows it.",
-			d.violation.Message)
-		s.Tell.ForOwner = d.violation.ForOwner
+	if violation != nil {
+		s.Tell = violation
 	}
 	return s
 }
@@ -74,18 +71,16 @@ func (d *decision) violates(r *grant.Record) (bool, *Step) {
 }
 
 // refusalOf is what is told of a recorded grant that violates the rules. Nothing in it is of the tenant.
-func (d *decision) refusalOf(r *grant.Record) *status.State {
-	if d.Unresolved == nil && r.Of(d.Wanted) {
-		return d.notPermitted(d.Object.Fields)
+func (w *World) refusalOf(r *grant.Record) *status.State {
+	if w.Unresolved == nil && r.Of(w.Wanted) {
+		return w.notPermitted(w.Object.Fields)
 	}
-	decision := d.Tenant.Decide(r.Identity, d.Object.Fields)
+	decision := w.Tenant.Decide(r.Identity, w.Object.Fields)
 	if decision.Allowed {
-		decision.ForUser = "The access rules of the Auth0Tenant do not allow the " + r.Identity.String() + ", which this object owns, as it is."
+		decision.ForUser = "The access rules of the Auth0Tenant do not allow the " + r.String() + ", which this object owns, as it is."
 		decision.ForOwner = decision.ForUser
 	}
-	s := status.Stalled(v1alpha1.ReasonNotPermitted, "%s", decision.ForUser)
-	s.ForOwner = decision.ForOwner
-	return s
+	return denied(decision)
 }
 
 // letViolationGo hands over or revokes a grant that violates the rules; nil where it stays.
@@ -130,16 +125,25 @@ func (d *decision) withdrawUnmade() *Step {
 // narrow takes away from a grant that is owned what the spec does not ask for. That needs no permission, but a look that is no
 // older than the spec and the rules: what was taken away since must not come back.
 func (d *decision) narrow() *Step {
-	if !d.record.Of(d.Wanted) || !d.Object.Held {
+	r := d.record
+	if !r.Of(d.Wanted) {
+		r = d.replaces
+	}
+	if !r.Of(d.Wanted) || !d.Object.Held {
 		return nil
 	}
 	held, s := d.see(d.Wanted, d.current())
-	if s != nil || held == nil || held.IsSystem || !d.isOurs(d.record, *held) {
+	if s != nil || held == nil || held.IsSystem || !d.isOurs(r, *held) {
 		return s
 	}
-	if change := grant.Narrow(d.Object.Fields, *held); !change.Empty() {
+	change := grant.Narrow(d.Object.Fields, *held)
+	switch {
+	case change.Empty():
+		return nil
+	case r == d.record:
 		d.learnID(*held)
-		return d.send(*held, change, CauseViolation)
+	case r.ID == "":
+		return d.tellID(r, held.ID)
 	}
-	return nil
+	return d.send(*held, change, CauseViolation)
 }

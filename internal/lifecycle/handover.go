@@ -81,10 +81,10 @@ func (d *decision) yield() *Step {
 }
 
 // eligible says of this object what Rival.eligible says of another one.
-func (d *decision) eligible(identity grant.Identity) bool {
-	o := &d.Object
-	return !o.Deleting && !o.Gone && o.Mode == v1alpha1.ModeEnforce && d.writable() && d.Unresolved == nil && d.Wanted == identity &&
-		d.Tenant.Decide(identity, o.Fields).Allowed
+func (w *World) eligible(identity grant.Identity) bool {
+	o := &w.Object
+	return !o.Deleting && !o.Gone && o.Mode == v1alpha1.ModeEnforce && w.writable() && w.Unresolved == nil && w.Wanted == identity &&
+		w.Tenant.Decide(identity, o.Fields).Allowed
 }
 
 // handedOver says whether another ClientGrant has a grant of this one that this one must let go of; a step, where one could
@@ -93,12 +93,12 @@ func (d *decision) handedOver(r *grant.Record) (bool, *Step) {
 	if !d.writable() {
 		return false, nil
 	}
-	for i := range d.Rivals {
-		if d.Rivals[i].mayCome(r.Identity) {
-			return false, d.waitFor(nil, patienceWithOthers) // Nothing wakes this object if that Auth0Tenant goes unseen.
-		}
-	}
-	if d.successor(r.Identity, nil) == nil {
+	switch {
+	case d.awaitsRival(r.Identity):
+		return false, d.waitFor(nil, patienceWithOthers) // Nothing wakes this object if that Auth0Tenant goes unseen.
+	case d.keptByAnother(r.Identity):
+		return true, nil
+	case d.successor(r.Identity, nil) == nil:
 		return d.answersFor(r.Identity), nil
 	}
 	d.track = true
@@ -115,9 +115,9 @@ func (d *decision) handedOver(r *grant.Record) (bool, *Step) {
 			d.left = append(d.left, Left{r.Identity, whyUnanswered})
 		}
 		return true, nil // It is the other one's, or for that one to adopt.
-	case next.records(r.Identity) && next.Held && grant.Narrow(next.Fields, *held).Empty():
-		if _, known := d.Late[r.Identity]; !known && d.lateUntil(r).After(d.Now) {
-			return false, d.waitFor(handingOver(), d.lateUntil(r).Sub(d.Now)) // The other one does not know of the request.
+	case next.has(*held, r.Identity):
+		if wait := d.earlierRequest(r); wait > 0 {
+			return false, d.waitFor(handingOver(), wait) // The other one does not know of the request.
 		}
 		return true, nil
 	case r.ID == "":

@@ -66,7 +66,7 @@ func (m *model) mayWrite(i int, w World, c call) error {
 			r = o.replaces
 		}
 		// What is recorded with an ID is the object's, whoever made it again; else it takes the adoption gate.
-		if t.ours = (r.id > 0 || o.adopt) && !o.let[k]; !t.ours {
+		if t.ours = (r.id > 0 || o.adopt || r.sent > 0 && t.scopes&^(r.sent-1) == 0) && !o.let[k]; !t.ours {
 			return broken("writes to a grant of somebody else")
 		}
 	}
@@ -229,7 +229,7 @@ func (m *model) checkObject(i int, o *object) error {
 			return fmt.Errorf("object %d keeps grant %d, which the rules refuse", i, k)
 		case violates && (s.Tell == nil || s.Tell.Reason != v1alpha1.ReasonNotPermitted && !strings.Contains(s.Tell.Message, "refused")):
 			return fmt.Errorf("object %d does not tell that grant %d is refused: %+v", i, k, s.Tell)
-		case named && t.ours && t.scopes&^o.scope != 0 && (violates || o.mode == 0):
+		case named && t.ours && o.record.id > 0 && t.scopes&^o.scope != 0 && (violates || o.mode == 0):
 			return fmt.Errorf("object %d leaves %v in grant %d, which the spec does not name", i, scopeSets[t.scopes&^o.scope], k)
 		}
 	}

@@ -36,7 +36,7 @@ func Learn(w World, s Step, a Answer) Memory {
 
 func (m Memory) created(w World, do Create, a Answer) Memory {
 	answered := m.Planned == do.Body.Hash() && w.Late[do.Identity].IsZero() && !a.Unanswered
-	m.Planned, m.Settled, m.Drifted = "", "", m.Drifted || do.Cause == CauseDrift
+	m.Planned, m.Sent, m.Settled, m.Drifted = "", do.Body.Hash(), "", m.Drifted || do.Cause == CauseDrift
 	if a.Held != nil {
 		m.Made = a.Held.ID
 		return m.accepted(w, requestCreate, do.Cause, do.Body.Fields, a)

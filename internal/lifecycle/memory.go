@@ -17,6 +17,8 @@ type Memory struct {
 	Planned string
 	// Earlier are grants for which an earlier process may have sent a create request that was not answered.
 	Earlier []grant.Identity
+	// Sent is the hash of the last create request that left.
+	Sent string
 	// Settled is the hash of a create request that was refused, with none before it unanswered: it made nothing.
 	Settled string
 	// Made is the ID that the last create request was answered with.
@@ -84,7 +86,7 @@ func (m *Memory) settle(record *grant.Record) *grant.Record {
 // recall notes the requests that this process finds recorded and did not send itself.
 func (m *Memory) recall(records ...*grant.Record) {
 	for _, r := range records {
-		if r != nil && r.Sent != "" && r.Sent != m.Planned && !slices.Contains(m.Earlier, r.Identity) {
+		if r != nil && r.Sent != "" && r.Sent != m.Planned && r.Sent != m.Sent && !slices.Contains(m.Earlier, r.Identity) {
 			m.Earlier = append(slices.Clone(m.Earlier), r.Identity)
 		}
 	}

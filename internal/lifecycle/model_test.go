@@ -48,9 +48,9 @@ type refusal struct {
 type memory struct {
 	since, deletedAt int64
 	// planned and settled are 1 plus 10 times the identity plus the scopes.
-	planned, settled, made int8
-	inPlace                int8 // 1 plus the identity
-	earlier                [idents]bool
+	planned, sent, settled, made int8
+	inPlace                      int8 // 1 plus the identity
+	earlier                      [idents]bool
 	// held says that the process saw the object with its finalizer.
 	held      bool
 	refused   [2]refusal
@@ -235,7 +235,7 @@ var rejected = status.Stalled(v1alpha1.ReasonRejected, "refused")
 
 func (o *memory) out() Memory {
 	m := Memory{
-		Since: at(o.since), DeletedAt: at(o.deletedAt), Planned: hashOut(o.planned), Settled: hashOut(o.settled), Made: name(o.made),
+		Since: at(o.since), DeletedAt: at(o.deletedAt), Planned: hashOut(o.planned), Sent: hashOut(o.sent), Settled: hashOut(o.settled), Made: name(o.made),
 	}
 	if o.inPlace > 0 {
 		m.InPlace = identities[o.inPlace-1]
@@ -263,7 +263,7 @@ func (o *memory) out() Memory {
 
 func (o *memory) learn(m Memory) {
 	o.since, o.deletedAt = since(m.Since), since(m.DeletedAt)
-	o.planned, o.settled, o.made = hashOf(m.Planned), hashOf(m.Settled), number(m.Made)
+	o.planned, o.sent, o.settled, o.made = hashOf(m.Planned), hashOf(m.Sent), hashOf(m.Settled), number(m.Made)
 	o.inPlace = int8(1 + slices.Index(identities[:], m.InPlace))
 	for _, identity := range m.Earlier {
 		o.earlier[slices.Index(identities[:], identity)] = true
@@ -339,7 +339,7 @@ func (m *model) rival(j int, o *object, auth0 int8) Rival {
 	of := &m.auth0s[o.auth0]
 	r := Rival{
 		Namespace: "n", Name: name(int8(j + 1)), Near: true, Rank: rankOf(j), Record: o.record.out(), Replaces: o.replaces.out(),
-		Held: o.held, Deleting: o.deleting || o.gone, Asks: identities[o.want], Unresolved: o.unresolved, Enforces: o.mode == 0,
+		Held: o.held || o.gone, Deleting: o.deleting || o.gone, Asks: identities[o.want], Unresolved: o.unresolved, Enforces: o.mode == 0,
 		Same: o.auth0 == auth0, Known: true, Usable: of.mode == 0 && !of.broken, Fields: grant.Fields{Scope: scopeSets[o.scope]}, Decide: of.decide,
 	}
 	if o.unresolved {

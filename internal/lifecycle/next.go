@@ -49,11 +49,6 @@ func Next(w World) Step {
 		}
 		return orElse(d.settle(), d.available)
 	})
-	return d.tellAll(s)
-}
-
-// tellAll adds to what keeps a replacement from being made that the rules refuse the grant which is in force meanwhile.
-func (d *decision) tellAll(s Step) Step {
 	if d.violation != nil && waits(&s) && s.Tell != nil && s.Tell.Reason != "" && !s.Tell.Ready {
 		told := *s.Tell
 		told.Message += " The grant that is in force meanwhile is refused: " + d.violation.Message
@@ -65,10 +60,7 @@ func (d *decision) tellAll(s Step) Step {
 // holdAgain puts a finalizer back that was taken off: a record of a grant that is or may be in the tenant promises that the
 // access ends with the object, whatever the object rests in.
 func (d *decision) holdAgain() *Step {
-	if d.Object.Held {
-		return nil
-	}
-	if d.acted(d.record) || d.acted(d.replaces) {
+	if !d.Object.Held && (d.acted(d.record) || d.acted(d.replaces)) {
 		return d.do(Hold{}, nil)
 	}
 	return nil
@@ -107,7 +99,7 @@ func (d *decision) see(identity grant.Identity, notBefore time.Time) (*grant.Gra
 }
 
 // current is when a look must begin to speak of what the object asks for, and of what it may have.
-func (d *decision) current() time.Time { return latest(d.Memory.fresh(), d.Tenant.Since) }
+func (w *World) current() time.Time { return latest(w.Memory.fresh(), w.Tenant.Since) }
 
 func latest(times ...time.Time) (last time.Time) {
 	for _, t := range times {

@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"strings"
+
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/status"
@@ -56,11 +58,12 @@ func (d *decision) reportChange(held grant.Grant) Step {
 }
 
 // alsoRevoked says which grants enforcing would revoke because the spec names another one now; empty where none.
-func (d *decision) alsoRevoked() (text string) {
+func (d *decision) alsoRevoked() string {
+	var text strings.Builder
 	for _, r := range []*grant.Record{d.record, d.replaces} {
 		if d.acted(r) && !r.Of(d.Wanted) {
-			text += ", and revoke the " + r.Identity.String()
+			text.WriteString(", and revoke the " + r.String())
 		}
 	}
-	return text
+	return text.String()
 }

@@ -128,8 +128,7 @@ func (m *model) step(i int) (moved bool, told string, err error) {
 		o.record, o.replaces, o.memory.held = record{}, record{}, false
 		return true, "release", m.keepsPromises(i, &before, s)
 	}
-	o.record, o.replaces = recordOf(s.Record), recordOf(s.Replaces)
-	return m.gate(i, w, s)
+	return m.gate(i, w, s) // What the step reports is stored with a status that follows.
 }
 
 func (r record) String() string {

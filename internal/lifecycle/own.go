@@ -31,19 +31,19 @@ func same(a, b *grant.Record) bool { return a == nil && b == nil || a != nil && 
 
 // unanswered says whether a create request for the record may have left without an answer. What this process planned and did
 // not send is none.
-func (d *decision) unanswered(r *grant.Record) bool {
-	_, late := d.Late[r.Identity]
-	return late || r.Sent != "" && d.Memory.Planned != r.Sent
+func (w *World) unanswered(r *grant.Record) bool {
+	_, late := w.Late[r.Identity]
+	return late || r.Sent != "" && w.Memory.Planned != r.Sent
 }
 
 // acted says whether the record ever had an effect in the tenant that may still be there.
-func (d *decision) acted(r *grant.Record) bool {
-	return r != nil && (r.ID != "" || d.unanswered(r))
+func (w *World) acted(r *grant.Record) bool {
+	return r != nil && (r.ID != "" || w.unanswered(r))
 }
 
 // isOurs says whether the grant that was found is the one that the record speaks of.
-func (d *decision) isOurs(r *grant.Record, held grant.Grant) bool {
-	return r.ID != "" || held.MadeFrom(r.Sent) || held.MadeLess(r.Sent, d.Object.Fields) || held.ID == d.Memory.Made
+func (w *World) isOurs(r *grant.Record, held grant.Grant) bool {
+	return r.ID != "" || held.MadeFrom(r.Sent) || held.MadeLess(r.Sent, w.Object.Fields) || held.ID == w.Memory.Made
 }
 
 // create makes the wanted grant. What is planned is recorded before the request leaves, so that its effect is found and known
@@ -90,8 +90,8 @@ func (d *decision) learnID(held grant.Grant) {
 }
 
 // mayAdopt is the adoption gate: the spec wants it, and the rule that allows what the grant will be gives the right to it.
-func (d *decision) mayAdopt(held grant.Grant) bool {
-	return d.Object.Adopt && d.Tenant.Decide(held.Identity(d.Tenant.Host), grant.Over(d.Object.Fields, held),
+func (w *World) mayAdopt(held grant.Grant) bool {
+	return w.Object.Adopt && w.Tenant.Decide(held.Identity(w.Tenant.Host), grant.Over(w.Object.Fields, held),
 		v1alpha1.RightAdoptExisting).Allowed
 }
 

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
@@ -9,7 +10,8 @@ import (
 // claimant is one of the ClientGrants that are about a grant; the one that comes first owns it.
 type claimant struct {
 	rival *Rival // nil: this object
-	// recorded and held say that it has the record, and its finalizer; eligible that it could own the grant now.
+	// recorded says that it claims the grant, held that it has a record of it, be it one of nothing yet, and the finalizer;
+	// eligible that it could own the grant now.
 	recorded, held, eligible bool
 	rank                     Rank
 }
@@ -35,6 +37,11 @@ func (r *Rival) records(identity grant.Identity) bool {
 	return claims(r.Record, identity) || claims(r.Replaces, identity)
 }
 
+// has says whether the rival has record and finalizer for a grant that gives nothing beyond its spec.
+func (r *Rival) has(held grant.Grant, identity grant.Identity) bool {
+	return r.records(identity) && r.Held && grant.Narrow(r.Fields, held).Empty()
+}
+
 // asksFor says whether the rival lives, enforces, asks for the grant, and is allowed what it would be.
 func (r *Rival) asksFor(identity grant.Identity, held *grant.Grant) bool {
 	fields := r.Fields
@@ -49,18 +56,24 @@ func (r *Rival) eligible(identity grant.Identity, held *grant.Grant) bool {
 	return r.Known && r.Usable && r.asksFor(identity, held)
 }
 
-// mayCome says whether the rival may turn out to be eligible once its Auth0Tenant was tried.
-func (r *Rival) mayCome(identity grant.Identity) bool { return r.Untried && r.asksFor(identity, nil) }
+// awaitsRival says whether a rival may turn out to be eligible once its Auth0Tenant was tried.
+func (w *World) awaitsRival(identity grant.Identity) bool {
+	return slices.ContainsFunc(w.Rivals, func(r Rival) bool { return r.Untried && r.asksFor(identity, nil) })
+}
 
 func (r *Rival) claim(identity grant.Identity, held *grant.Grant) claimant {
-	recorded := r.records(identity)
-	return claimant{rival: r, recorded: recorded, held: recorded && r.Held, eligible: r.eligible(identity, held), rank: r.Rank}
+	return claimant{
+		rival: r, recorded: r.records(identity), held: r.Held && (r.Record.Of(identity) || r.Replaces.Of(identity)),
+		eligible: r.eligible(identity, held), rank: r.Rank,
+	}
 }
 
 func (d *decision) claimOwn(identity grant.Identity, eligible bool) claimant {
-	recorded := claims(d.record, identity) || claims(d.replaces, identity)
 	held := d.Object.Held || d.Object.Gone
-	return claimant{recorded: recorded, held: recorded && held, eligible: eligible, rank: d.Object.Rank}
+	return claimant{
+		recorded: claims(d.record, identity) || claims(d.replaces, identity),
+		held:     held && (d.record.Of(identity) || d.replaces.Of(identity)), eligible: eligible, rank: d.Object.Rank,
+	}
 }
 
 // owner is the rival that owns the wanted grant, or may have it first; nil: this object.
@@ -76,10 +89,10 @@ func (d *decision) owner(eligible bool) *Rival {
 }
 
 // successor is the first of the rivals that could own a grant of this object now; nil where there is none.
-func (d *decision) successor(identity grant.Identity, held *grant.Grant) *Rival {
+func (w *World) successor(identity grant.Identity, held *grant.Grant) *Rival {
 	var first claimant
-	for i := range d.Rivals {
-		if other := d.Rivals[i].claim(identity, held); other.eligible && (first.rival == nil || other.before(first)) {
+	for i := range w.Rivals {
+		if other := w.Rivals[i].claim(identity, held); other.eligible && (first.rival == nil || other.before(first)) {
 			first = other
 		}
 	}
@@ -88,7 +101,7 @@ func (d *decision) successor(identity grant.Identity, held *grant.Grant) *Rival 
 
 // leaves says whether a rival that owns the grant must let go of it: it is deleted, names another one that it may have, or the
 // rules refuse it the grant as the tenant holds it. One that rests keeps what it is allowed.
-func (d *decision) leaves(r *Rival, identity grant.Identity) bool {
+func (w *World) leaves(r *Rival, identity grant.Identity) bool {
 	switch {
 	case !r.Usable:
 		return false
@@ -99,8 +112,20 @@ func (d *decision) leaves(r *Rival, identity grant.Identity) bool {
 	case !r.Unresolved && r.Asks == identity && r.Decide(identity, r.Fields).Allowed:
 		return false
 	}
-	seen, known := d.Seen[identity]
+	seen, known := w.Seen[identity]
 	return known && seen.Grant != nil && !r.Decide(identity, seen.Grant.Fields).Allowed
+}
+
+// keptByAnother says whether a rival that rests has record and finalizer for a grant of this object, and need not let go of
+// it: nobody else may take the grant, and it ends with that rival.
+func (w *World) keptByAnother(identity grant.Identity) bool {
+	for i := range w.Rivals {
+		r := &w.Rivals[i]
+		if r.records(identity) && r.Held && !r.Deleting && !r.eligible(identity, nil) && !w.leaves(r, identity) {
+			return true
+		}
+	}
+	return false
 }
 
 // answersFor says whether a rival has record and finalizer for a grant of this object, and stays, so that this one may let go

@@ -127,7 +127,8 @@ func (m Memory) deletes(identity grant.Identity, id string, at time.Time) Memory
 		pause = min(pause*deletionFactor, lastDeletion)
 	}
 	last.Count, last.Until = last.Count+1, at.Add(pause)
-	m.Deletions = append(rest, last)
+	rest = append(rest, last)
+	m.Deletions = rest
 	return m
 }
 

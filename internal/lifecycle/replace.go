@@ -24,7 +24,7 @@ func (d *decision) makeRoom() *Step {
 		return d.orTake(s)
 	}
 	switch {
-	case d.replaces == nil && d.record.ID != "":
+	case d.replaces == nil && d.record.ID != "" && d.successor(d.record.Identity, nil) == nil:
 		return nil // With the next record this one moves to replaces.
 	case d.replaces != nil && d.acted(d.record) && d.replaces.Of(d.Wanted):
 		d.record, d.replaces = d.replaces, d.record
@@ -71,6 +71,11 @@ func (d *decision) giveReplaced(why Step) Step {
 		return why
 	}
 	done, s := d.handedOver(d.replaces)
+	if s == nil && !done && d.successor(d.replaces.Identity, nil) != nil {
+		var made bool
+		made, s = d.made(d.replaces)
+		done = s == nil && !made // What is gone must not stand in the way of others.
+	}
 	if done {
 		s = d.drop(d.replaces, true)
 	}

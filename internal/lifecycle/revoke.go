@@ -50,7 +50,7 @@ func (d *decision) again(identity grant.Identity, held grant.Grant) *Step {
 		return nil
 	}
 	if wait := last.Until.Sub(d.Now); wait > 0 {
-		s := d.blockedForNow("Auth0 accepted the deletion of the grant but still shows it: it is deleted again.")
+		s := passing(d.blocked("Auth0 accepted the deletion of the grant but still shows it: it is deleted again."))
 		s.Again = wait
 		return s
 	}
@@ -73,20 +73,28 @@ func (d *decision) limited() *Step {
 
 // proofFrom is when a look must begin to prove the recorded grant absent: a create request without an answer has its time
 // first.
-func (d *decision) proofFrom(r *grant.Record, since time.Time) time.Time {
-	return latest(since, d.lateUntil(r))
+func (w *World) proofFrom(r *grant.Record, since time.Time) time.Time {
+	return latest(since, w.lateUntil(r))
 }
 
 // lateUntil is until when a create request without an answer may have its effect. One of an earlier process may have left
 // until this one began.
-func (d *decision) lateUntil(r *grant.Record) time.Time {
-	if late, ok := d.Late[r.Identity]; ok {
+func (w *World) lateUntil(r *grant.Record) time.Time {
+	if late, ok := w.Late[r.Identity]; ok {
 		return late
 	}
-	if d.unanswered(r) || slices.Contains(d.Memory.Earlier, r.Identity) {
-		return d.Start.Add(d.CallTimeout)
+	if w.unanswered(r) && r.Sent != w.Memory.Sent || slices.Contains(w.Memory.Earlier, r.Identity) {
+		return w.Start.Add(w.CallTimeout)
 	}
 	return time.Time{}
+}
+
+// earlierRequest is how long a create request of an earlier process may still have its effect, of which only this object knows.
+func (w *World) earlierRequest(r *grant.Record) time.Duration {
+	if _, known := w.Late[r.Identity]; known {
+		return 0
+	}
+	return w.lateUntil(r).Sub(w.Now)
 }
 
 // mayRevoke is why the tenant may not be asked and told for this deletion; nil where it may.
@@ -106,11 +114,11 @@ func (d *decision) mayRevoke() *Step {
 	case t.Access == Untried:
 		return d.waitFor(nil, 0)
 	case t.Access == Broken:
-		return d.blockedForNow("Auth0Tenant %q is not ready, so that the grant cannot be revoked; its Ready condition says why.", t.Name)
+		return passing(d.blocked("Auth0Tenant %q is not ready, so that the grant cannot be revoked; its Ready condition says why.", t.Name))
 	case t.Access == ReadOnly:
 		return d.blocked("The operator only reads from Auth0Tenant %q.", t.Name)
 	case t.Access == Dormant && !t.Ending:
-		return d.blockedForNow("Auth0Tenant %q has no credentials any more; its Ready condition says why.", t.Name)
+		return passing(d.blocked("Auth0Tenant %q has no credentials any more; its Ready condition says why.", t.Name))
 	}
 	return nil
 }
@@ -124,9 +132,8 @@ func (d *decision) blocked(format string, args ...any) *Step {
 	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionBlocked, "%s %s", reason, d.howToRelease()), 0)
 }
 
-// blockedForNow is blocked by what may end by itself: the credentials or the tenant are in trouble.
-func (d *decision) blockedForNow(format string, args ...any) *Step {
-	s := d.blocked(format, args...)
+// passing marks a deletion that waits for what may end by itself: the credentials or the tenant are in trouble.
+func passing(s *Step) *Step {
 	s.Tell.Passing = true
 	return s
 }

@@ -39,8 +39,7 @@ type Left struct {
 // Action is one of the types below.
 type Action interface{ action() }
 
-// What can be done. Each write to the tenant is taken through one gate: the same Step must follow from a World that is read
-// live.
+// Each write to the tenant is taken through one gate: the same Step must follow from a World that is read live.
 type (
 	// Wait does nothing until something changes.
 	Wait struct{}
@@ -53,21 +52,24 @@ type (
 	// Owns says that a grant is recorded that was not, Yields that one is not recorded any more: both take the gate where
 	// there are rivals.
 	Write struct{ Plans, Owns, Yields bool }
-	// Hold sets the finalizer, Release takes it away.
-	Hold    struct{}
+	// Hold sets the finalizer.
+	Hold struct{}
+	// Release takes the finalizer away, and then the records of an object that stays.
 	Release struct{}
-	// Create, Change and Delete write to the tenant.
+	// Create makes a grant.
 	Create struct {
 		Identity grant.Identity
 		Body     grant.New
 		Cause    Cause
 	}
+	// Change sends the fields of a grant that differ.
 	Change struct {
 		Identity grant.Identity
 		ID       string
 		Fields   grant.Fields
 		Cause    Cause
 	}
+	// Delete deletes a grant. The answer proves nothing: a look follows.
 	Delete struct {
 		Identity grant.Identity
 		ID       string

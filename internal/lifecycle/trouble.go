@@ -23,5 +23,5 @@ func HeldUp(w World, trouble status.State) *status.State {
 
 // NotRevoked is what is told of a deletion that Auth0 refused.
 func NotRevoked(w World, refused status.State) *status.State {
-	return newDecision(w).blockedForNow("%s", refused.Message).Tell
+	return passing(newDecision(w).blocked("%s", refused.Message)).Tell
 }

@@ -110,15 +110,15 @@ type Tenant struct {
 type Access int
 
 const (
-	// Untried: nobody knows yet.
+	// Untried says that nobody knows yet.
 	Untried Access = iota
-	// Broken: the credentials or the tenant are in trouble.
+	// Broken says that the credentials or the tenant are in trouble.
 	Broken
-	// Dormant: the credentials were taken away, and serve only to end access.
+	// Dormant says that the credentials were taken away, and serve only to end access.
 	Dormant
-	// ReadOnly: nothing may be written.
+	// ReadOnly says that nothing may be written.
 	ReadOnly
-	// Open: all is well.
+	// Open says that all is well.
 	Open
 )
 

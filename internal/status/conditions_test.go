@@ -78,7 +78,8 @@ func begun(list []metav1.Condition) []metav1.Condition {
 func TestConditions_StayAsTheyAreWhereNothingChanged(t *testing.T) {
 	past := metav1.NewTime(time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC))
 	for _, s := range []*status.State{
-		{Reason: v1alpha1.ReasonAvailable, Ready: true}, status.Stalled(v1alpha1.ReasonRejected, "x"),
+		{Reason: v1alpha1.ReasonAvailable, Ready: true},
+		status.Stalled(v1alpha1.ReasonRejected, "x"),
 		status.Working(v1alpha1.ReasonAPIUnavailable, "x"), status.Waiting(v1alpha1.ReasonClientNotResolved, "x"),
 		{Reason: v1alpha1.ReasonTenantNotReady, KeepsReady: true},
 	} {

@@ -8,9 +8,6 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
 )
 
-// idle is how long the reader sleeps with nothing to do; a nudge ends it earlier.
-const idle = time.Hour
-
 // Looks that prove deletions wait until there was no DELETE for proofIdle, so that one look proves many; but not longer than
 // proofMax for deletions that still wait for the budget.
 const (

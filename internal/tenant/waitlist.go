@@ -8,6 +8,9 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
 
+// idle is how long the reader sleeps with nothing to do; a nudge ends it earlier.
+const idle = time.Hour
+
 // want is what a key waits for.
 type want struct {
 	identity  grant.Identity

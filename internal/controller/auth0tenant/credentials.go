@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,7 +52,7 @@ func (r *Reconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0Tenant)
 
 // readSecret reads a Secret. What cannot be the name of one is refused as the API server would.
 func (r *Reconciler) readSecret(ctx context.Context, key types.NamespacedName) (*corev1.Secret, error) {
-	if wrong := path.IsValidPathSegmentName(key.Name); len(wrong) > 0 {
+	if wrong := content.IsPathSegmentName(key.Name); len(wrong) > 0 {
 		return nil, apierrors.NewBadRequest("the name of a Secret " + strings.Join(wrong, ", "))
 	}
 	secret := &corev1.Secret{}

@@ -164,6 +164,3 @@ func (h *history) forget(key types.NamespacedName) *past {
 	delete(h.byKey, key)
 	return p
 }
-
-// Begin says that the process is about to act: what is seen from now on is younger than the process.
-func (r *Reconciler) Begin() { r.history.start() }

@@ -2,23 +2,13 @@ package clientgrant
 
 import (
 	"context"
-	"reflect"
-	"slices"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
-	"github.com/clientgrants/clientgrant-operator/internal/controller/world"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
-	"github.com/clientgrants/clientgrant-operator/internal/status"
 )
-
-// errReleased ends a pass after which the object is no longer held by the operator.
-var errReleased = &outcome.Outcome{Silent: true}
 
 // take takes a step. It returns nil where the next one follows at once, else what the pass came to.
 func (p *pass) take(ctx context.Context, s lifecycle.Step) error {
@@ -116,17 +106,6 @@ func (p *pass) readClass() budget.Class {
 	return budget.ClassChange
 }
 
-// about are the grants that a step is about.
-func (p *pass) about(s *lifecycle.Step) []grant.Identity {
-	about := world.About(&p.world)
-	for _, record := range []*grant.Record{s.Record, s.Replaces} {
-		if record != nil && !slices.Contains(about, record.Identity) {
-			about = append(about, record.Identity)
-		}
-	}
-	return about
-}
-
 // act takes a step that writes: to the object, or to the tenant with a token of its budget.
 func (p *pass) act(ctx context.Context, s *lifecycle.Step) error {
 	if err := p.fence(); err != nil {
@@ -181,139 +160,4 @@ func (p *pass) writeClass(do lifecycle.Action) budget.Class {
 		return budget.ClassResync
 	}
 	return budget.ClassChange
-}
-
-// gate lets a step through that follows, too, from what the API server has now: nothing is written on old knowledge.
-func (p *pass) gate(ctx context.Context, s *lifecycle.Step) error {
-	live := &v1alpha1.ClientGrant{}
-	err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.stored), live)
-	switch {
-	case client.IgnoreNotFound(err) != nil:
-		return err
-	case p.gone && err == nil && live.UID == p.stored.UID:
-		return outcome.ErrStale
-	case p.gone:
-		live = p.stored
-	case err != nil || live.UID != p.stored.UID || live.Generation != p.stored.Generation:
-		return outcome.ErrStale
-	}
-	now, around, err := p.worlds.FromServer(ctx, live, p.past.memory, p.gone)
-	if err != nil {
-		return err
-	}
-	if before := p.around.Tenant; (before == nil) != (around.Tenant == nil) || before != nil && before.UID != around.Tenant.UID {
-		return outcome.ErrStale
-	}
-	again := lifecycle.Next(now)
-	if !reflect.DeepEqual(again.Do, s.Do) || !reflect.DeepEqual(again.Record, s.Record) || !reflect.DeepEqual(again.Replaces, s.Replaces) {
-		return outcome.ErrStale
-	}
-	p.world, p.around = now, around
-	return nil
-}
-
-// store takes a step that writes to the object alone. The object's version is its gate; where others are about the grant, they
-// are read from the API server, too.
-func (p *pass) store(ctx context.Context, s *lifecycle.Step) error {
-	do, writes := s.Do.(lifecycle.Write)
-	if len(p.world.Rivals) > 0 && (!writes || do.Owns || do.Yields) {
-		if err := p.gate(ctx, s); err != nil {
-			return err
-		}
-	}
-	switch s.Do.(type) {
-	case lifecycle.Hold:
-		return p.hold(ctx)
-	case lifecycle.Release:
-		return p.release(ctx, s)
-	}
-	return p.record(ctx, s, do)
-}
-
-// record stores the ownership records, before anything is done for which they stand.
-func (p *pass) record(ctx context.Context, s *lifecycle.Step, do lifecycle.Write) error {
-	p.auditOwning(s, do)
-	if do.Owns {
-		p.conditions().Begin()
-		p.obj.Status.ObservedGeneration = p.obj.Generation
-	}
-	p.setRecords(s)
-	p.noteLeft(s)
-	if err := p.writeStatus(ctx); err != nil {
-		return p.refusedByServer(err)
-	}
-	p.past.memory = lifecycle.Learn(p.world, *s, lifecycle.Answer{})
-	p.tellLeft()
-	switch {
-	case do.Owns && s.Cause == lifecycle.CauseAdoption && p.past.held:
-		p.eventAdopted(s.Record.ID)
-	case do.Owns && s.Cause == lifecycle.CauseAdoption:
-		p.adopted = s.Record.ID // It is told once the finalizer is there.
-	case do.Owns && s.Cause == lifecycle.CauseHandOver:
-		p.eventTookOver(s.Record.ID)
-	case s.Cause == lifecycle.CauseHandOver:
-		p.eventHandedOver()
-	}
-	return nil
-}
-
-// hold sets the finalizer.
-func (p *pass) hold(ctx context.Context) error {
-	p.obj.Finalizers = append(slices.Clone(p.obj.Finalizers), v1alpha1.ClientGrantFinalizer)
-	if err := p.writeFinalizers(ctx); err != nil {
-		return p.refusedByServer(err)
-	}
-	p.past.held = true
-	if p.adopted != "" {
-		p.eventAdopted(p.adopted)
-		p.adopted = ""
-	}
-	return nil
-}
-
-// release takes finalizer and records back, in this order. What is left in the tenant is not touched, and never again taken
-// for this object's own.
-func (p *pass) release(ctx context.Context, s *lifecycle.Step) error {
-	p.noteLeft(s)
-	if s.Cause == lifecycle.CauseHandOver {
-		p.auditHandOver()
-	}
-	if p.gone {
-		return errReleased
-	}
-	p.obj.Finalizers = slices.DeleteFunc(slices.Clone(p.obj.Finalizers), func(finalizer string) bool {
-		return finalizer == v1alpha1.ClientGrantFinalizer
-	})
-	if err := p.writeFinalizers(ctx); err != nil {
-		return p.refusedByServer(err)
-	}
-	p.past.held = false
-	p.Tenants.Add(p.obj.TenantKey())
-	if s.Cause == lifecycle.CauseHandOver {
-		p.eventHandedOver()
-	}
-	p.tellLeft()
-	if p.obj.DeletionTimestamp.IsZero() || len(p.obj.Finalizers) > 0 {
-		if err := p.clearRecords(ctx); err != nil {
-			return err
-		}
-	}
-	if !p.obj.DeletionTimestamp.IsZero() {
-		return errReleased
-	}
-	return nil
-}
-
-// refusedByServer is what is told where the API server, or an admission policy of the cluster, refuses a write to the object:
-// nothing is done in the tenant meanwhile.
-func (p *pass) refusedByServer(err error) error {
-	p.obj = p.stored.DeepCopy()
-	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
-		return err
-	}
-	s := status.Working(v1alpha1.ReasonProgressing, "The Kubernetes API server refuses the operator's change of this object: %s", err)
-	if p.world.Object.Deleting {
-		s.Reason = v1alpha1.ReasonDeletionBlocked
-	}
-	return &outcome.Outcome{State: *s, Retry: true, Cause: err}
 }

@@ -1,19 +1,14 @@
 package clientgrant
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
-	"github.com/clientgrants/clientgrant-operator/internal/budget"
-	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/world"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/ownership"
@@ -138,61 +133,4 @@ func (t *tombstones) in(tenant types.NamespacedName) (keys []types.NamespacedNam
 		}
 	}
 	return keys
-}
-
-// Pending returns the keys of ClientGrants that are gone, and whose access in an Auth0Tenant is still being ended.
-func (r *Reconciler) Pending(tenant types.NamespacedName) []types.NamespacedName {
-	return r.tombstones.in(tenant)
-}
-
-// bury begins to end the access of the objects that were of that name, in the place of the last pass over each: the past goes
-// on under a key of its own.
-func (r *Reconciler) bury(ctx context.Context, key types.NamespacedName) {
-	for _, obj := range r.tombstones.take(key) {
-		past := r.history.last(key, obj)
-		if !world.HasFinalizer(obj) && !past.held {
-			continue // It had a record and never the finalizer: nothing was ever done for it.
-		}
-		past.memory.Deleted(time.Now())
-		r.tombstones.bury(&tombstone{obj: obj, past: past})
-		r.Queue.Add(tombstoneKey(obj))
-		for _, identity := range r.concerned(obj) {
-			for _, rival := range r.about(ctx, identity) {
-				r.Queue.Add(rival) // From now on it sees who owns the grant.
-			}
-		}
-	}
-}
-
-// lookAgain is how soon the access of an object that is gone is looked at again, where nothing wakes its key.
-const lookAgain = time.Second
-
-// reconcileTombstone ends the access of an object that is gone already. There is no status to tell anything: what cannot be
-// revoked is told as left, unless that may pass.
-func (r *Reconciler) reconcileTombstone(ctx context.Context, key types.NamespacedName) (ctrl.Result, error) {
-	of := r.tombstones.at(key)
-	if of == nil {
-		return ctrl.Result{}, nil
-	}
-	p := r.newPass(ctx, key, of.obj, of.past)
-	err := p.run(ctx)
-	if err := r.fence(); err != nil {
-		return ctrl.Result{}, err
-	}
-	if err != errReleased { //nolint:errorlint // a sentinel that is never wrapped
-		if o := outcome.Of(err); !p.isLost(o) {
-			if o.Retry {
-				return ctrl.Result{}, err
-			}
-			return ctrl.Result{RequeueAfter: max(o.After, lookAgain)}, nil
-		}
-		for _, identity := range ownership.Identities(p.stored) {
-			p.left(identity, "the ClientGrant is gone although its finalizer held it")
-		}
-	}
-	p.tellLeft()
-	r.tombstones.remove(key)
-	r.Sessions.Forget(budget.Key(key))
-	r.Tenants.Add(p.stored.TenantKey())
-	return ctrl.Result{}, nil
 }

@@ -3,7 +3,6 @@ package clientgrant
 import (
 	"context"
 	"reflect"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -21,8 +20,6 @@ import (
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/world"
-	"github.com/clientgrants/clientgrant-operator/internal/grant"
-	"github.com/clientgrants/clientgrant-operator/internal/ownership"
 	"github.com/clientgrants/clientgrant-operator/internal/wake"
 )
 
@@ -168,33 +165,4 @@ func (r *Reconciler) wakeRivals(ctx context.Context, q workqueue.TypedRateLimiti
 			}
 		}
 	}
-}
-
-// concerned are the grants that an object records or asks for, without the tenant, which not every spec tells.
-func (r *Reconciler) concerned(obj *v1alpha1.ClientGrant) []grant.Identity {
-	identities := ownership.Identities(obj)
-	for i := range identities {
-		identities[i].Tenant = ""
-	}
-	if asked := r.worlds.Asked(obj); !slices.Contains(identities, asked) {
-		identities = append(identities, asked)
-	}
-	return identities
-}
-
-// about returns the keys of the ClientGrants and tombstones that record a grant or ask for it.
-func (r *Reconciler) about(ctx context.Context, identity grant.Identity) (keys []types.NamespacedName) {
-	for _, value := range []string{cached.About(identity), cached.About(cached.Unresolved(identity))} {
-		list := &v1alpha1.ClientGrantList{}
-		if err := r.List(ctx, list, client.MatchingFields{cached.IndexAbout: value}, client.UnsafeDisableDeepCopy); err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "Listing the ClientGrants that are about a grant")
-			return keys
-		}
-		for i := range list.Items {
-			if slices.Contains(r.concerned(&list.Items[i]), identity) {
-				keys = append(keys, client.ObjectKeyFromObject(&list.Items[i]))
-			}
-		}
-	}
-	return keys
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // Outcome is an error where a reconciliation did not come to its end.
-type Outcome struct {
+type Outcome struct { //nolint:errname // it is an error only where a reconciliation did not come to its end
 	status.State
 	// After is when to look again, where no event tells; Later says that this is not urgent.
 	After time.Duration

@@ -8,7 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -163,7 +163,7 @@ func (g *gathering) identify(ctx context.Context, obj *v1alpha1.ClientGrant, hos
 
 // validName says whether the API server can be asked for an object of that name.
 func validName(key types.NamespacedName) bool {
-	return len(path.IsValidPathSegmentName(key.Name)) == 0 && len(path.IsValidPathSegmentName(key.Namespace)) == 0
+	return len(content.IsPathSegmentName(key.Name)) == 0 && len(content.IsPathSegmentName(key.Namespace)) == 0
 }
 
 // readTenant reads an Auth0Tenant. One in a namespace in which the operator may read none is not there, nor is one of a name

@@ -2,16 +2,85 @@ package clientgrant
 
 import (
 	"context"
+	"sync/atomic"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/world"
 	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
 	"github.com/clientgrants/clientgrant-operator/internal/ownership"
 	"github.com/clientgrants/clientgrant-operator/internal/status"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+	"github.com/clientgrants/clientgrant-operator/internal/wake"
 )
+
+// Reconciler makes the tenant hold what each ClientGrant says.
+type Reconciler struct {
+	// Client reads from the cache.
+	client.Client
+	// Live reads from the API server: what is read there decides about writes to the tenant.
+	Live client.Reader
+	// Events tells of changes; it may lose them.
+	Events events.EventRecorder
+	// Sessions of the Auth0Tenants.
+	Sessions *tenant.Sessions
+	// Guard refuses writes while the operator is not surely the leader; nil where there is no leader.
+	Guard func() error
+	// Workers is the number of ClientGrants that are reconciled at once.
+	Workers int
+	// Namespaced says that nothing cluster-scoped may be read, and Auth0Tenants in TenantNamespaces alone.
+	Namespaced       bool
+	TenantNamespaces []string
+	// Queue takes the ClientGrants that something else wakes.
+	Queue *wake.Queue
+	// Tenants takes the Auth0Tenants that wait for a ClientGrant.
+	Tenants *wake.Queue
+
+	history    history
+	tombstones tombstones
+	locks      locks
+	worlds     *world.Gatherer
+	calls      atomic.Uint64
+}
+
+// fence refuses to write anything, to Kubernetes as to the tenant, while the operator is not surely the leader.
+func (r *Reconciler) fence() error {
+	if r.Guard == nil {
+		return nil
+	}
+	return r.Guard()
+}
+
+// object is a ClientGrant that is being reconciled.
+type object struct {
+	*Reconciler
+	key types.NamespacedName
+	// stored is what the API server has of the object, obj the same with the status that is to be told.
+	stored, obj *v1alpha1.ClientGrant
+	past        *past
+	// gone says that it is not there any more, and stored is its last state.
+	gone bool
+}
+
+// teller tells of what is done with an object: in its status, by events and in the audit log.
+type teller struct {
+	object
+	log logr.Logger
+	// world is what was decided on last, around what it was gathered from.
+	world  lifecycle.World
+	around world.Around
+	// adopted tells of a grant, leaving of those that stay in the tenant: once the status records it.
+	adopted string
+	leaving []lifecycle.Left
+	// attempt marks the next write to the tenant, in the audit log and in the tenant's own.
+	attempt string
+}
 
 // setRecords takes a step's records into the status that is to be told.
 func (o *object) setRecords(s *lifecycle.Step) { ownership.Set(&o.obj.Status, s.Record, s.Replaces) }

@@ -1,0 +1,119 @@
+package clientgrant
+
+import (
+	"context"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
+	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
+	"github.com/clientgrants/clientgrant-operator/internal/status"
+)
+
+// store takes a step that writes to the object alone. The object's version is its gate; where others are about the grant, they
+// are read from the API server, too.
+func (p *pass) store(ctx context.Context, s *lifecycle.Step) error {
+	do, writes := s.Do.(lifecycle.Write)
+	if len(p.world.Rivals) > 0 && (!writes || do.Owns || do.Yields) {
+		if err := p.gate(ctx, s); err != nil {
+			return err
+		}
+	}
+	switch s.Do.(type) {
+	case lifecycle.Hold:
+		return p.hold(ctx)
+	case lifecycle.Release:
+		return p.release(ctx, s)
+	}
+	return p.record(ctx, s, do)
+}
+
+// record stores the ownership records, before anything is done for which they stand.
+func (p *pass) record(ctx context.Context, s *lifecycle.Step, do lifecycle.Write) error {
+	p.auditOwning(s, do)
+	if do.Owns {
+		p.conditions().Begin()
+		p.obj.Status.ObservedGeneration = p.obj.Generation
+	}
+	p.setRecords(s)
+	p.noteLeft(s)
+	if err := p.writeStatus(ctx); err != nil {
+		return p.refusedByServer(err)
+	}
+	p.past.memory = lifecycle.Learn(p.world, *s, lifecycle.Answer{})
+	p.tellLeft()
+	switch {
+	case do.Owns && s.Cause == lifecycle.CauseAdoption && p.past.held:
+		p.eventAdopted(s.Record.ID)
+	case do.Owns && s.Cause == lifecycle.CauseAdoption:
+		p.adopted = s.Record.ID // It is told once the finalizer is there.
+	case do.Owns && s.Cause == lifecycle.CauseHandOver:
+		p.eventTookOver(s.Record.ID)
+	case s.Cause == lifecycle.CauseHandOver:
+		p.eventHandedOver()
+	}
+	return nil
+}
+
+// hold sets the finalizer.
+func (p *pass) hold(ctx context.Context) error {
+	p.obj.Finalizers = append(slices.Clone(p.obj.Finalizers), v1alpha1.ClientGrantFinalizer)
+	if err := p.writeFinalizers(ctx); err != nil {
+		return p.refusedByServer(err)
+	}
+	p.past.held = true
+	if p.adopted != "" {
+		p.eventAdopted(p.adopted)
+		p.adopted = ""
+	}
+	return nil
+}
+
+// release takes finalizer and records back, in this order. What is left in the tenant is not touched, and never again taken
+// for this object's own.
+func (p *pass) release(ctx context.Context, s *lifecycle.Step) error {
+	p.noteLeft(s)
+	if s.Cause == lifecycle.CauseHandOver {
+		p.auditHandOver()
+	}
+	if p.gone {
+		return errReleased
+	}
+	p.obj.Finalizers = slices.DeleteFunc(slices.Clone(p.obj.Finalizers), func(finalizer string) bool {
+		return finalizer == v1alpha1.ClientGrantFinalizer
+	})
+	if err := p.writeFinalizers(ctx); err != nil {
+		return p.refusedByServer(err)
+	}
+	p.past.held = false
+	p.Tenants.Add(p.obj.TenantKey())
+	if s.Cause == lifecycle.CauseHandOver {
+		p.eventHandedOver()
+	}
+	p.tellLeft()
+	if p.obj.DeletionTimestamp.IsZero() || len(p.obj.Finalizers) > 0 {
+		if err := p.clearRecords(ctx); err != nil {
+			return err
+		}
+	}
+	if !p.obj.DeletionTimestamp.IsZero() {
+		return errReleased
+	}
+	return nil
+}
+
+// refusedByServer is what is told where the API server, or an admission policy of the cluster, refuses a write to the object:
+// nothing is done in the tenant meanwhile.
+func (p *pass) refusedByServer(err error) error {
+	p.obj = p.stored.DeepCopy()
+	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
+		return err
+	}
+	s := status.Working(v1alpha1.ReasonProgressing, "The Kubernetes API server refuses the operator's change of this object: %s", err)
+	if p.world.Object.Deleting {
+		s.Reason = v1alpha1.ReasonDeletionBlocked
+	}
+	return &outcome.Outcome{State: *s, Retry: true, Cause: err}
+}

@@ -9,7 +9,7 @@ import (
 )
 
 // Error is a definite answer of the Management API that is no success: any status but 2xx, redirects included, which
-// are not followed. Whoever gets one decides by its status, never by its words, of which Auth0 promises nothing.
+// are not followed. Callers decide by its status, never by its words, of which Auth0 promises nothing.
 type Error struct {
 	// Method of the request.
 	Method string
@@ -21,8 +21,8 @@ type Error struct {
 	// "(withheld)" if they repeat a secret. They are empty where the answer has none, or no JSON.
 	Code    string
 	Message string
-	// Foreign says that the body is not one of the API's own: a proxy or firewall in front of it may have answered. What
-	// became of the request is then unknown.
+	// Foreign says that the body is not one of the API's own: a proxy or firewall in front of it may have answered. The
+	// effect of the request is then unknown.
 	Foreign bool
 	// RateLimit as the answer's headers tell it.
 	RateLimit RateLimit
@@ -145,7 +145,7 @@ func Unanswered(err error) bool {
 }
 
 // newError reads the body of an error: {"statusCode","error","message","errorCode"} (recorded; errorCode may be missing). A
-// body with neither statusCode nor errorCode is foreign. What can be read of it is shown all the same.
+// body with neither statusCode nor errorCode is foreign; its message is shown all the same.
 func newError(call apiCall, answer apiAnswer, secrets ...string) *Error {
 	var told struct {
 		Status  *int   `json:"statusCode"`

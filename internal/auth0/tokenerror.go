@@ -13,7 +13,7 @@ import (
 // Hint says what a refused token request most likely means.
 type Hint string
 
-// What the token endpoint can mean. The answers are reported by users; that of the quota is documented.
+// The meanings of a refused token request. The answers are reported by users; that of the quota is documented.
 const (
 	// HintUnknown: the answer is none of those below.
 	HintUnknown Hint = ""

@@ -50,7 +50,7 @@ func (r *Reconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0Tenant)
 	return auth0.Credentials{}, unreadable(obj, err)
 }
 
-// readSecret reads a Secret. What cannot be the name of one is refused as the API server would.
+// readSecret reads a Secret. A name that no Secret can have is refused as the API server would.
 func (r *Reconciler) readSecret(ctx context.Context, key types.NamespacedName) (*corev1.Secret, error) {
 	if wrong := content.IsPathSegmentName(key.Name); len(wrong) > 0 {
 		return nil, apierrors.NewBadRequest("the name of a Secret " + strings.Join(wrong, ", "))

@@ -47,8 +47,8 @@ func (r *Reconciler) session(ctx context.Context, obj *v1alpha1.Auth0Tenant, kno
 	return r.authenticate(ctx, obj, known, credentials, fingerprint)
 }
 
-// withoutCredentials takes the session out of use when the Secret went away. What is kept in memory serves to revoke
-// grants while the Auth0Tenant or its namespace is being deleted, and for nothing else.
+// withoutCredentials takes the session out of use when the Secret went away. The credentials that are kept in memory serve to
+// revoke grants while the Auth0Tenant or its namespace is being deleted, and for nothing else.
 func withoutCredentials(open *tenant.Session, s *outcome.Outcome) {
 	if open == nil || s.Silent || s.Retry {
 		return

@@ -41,8 +41,8 @@ func (d *decision) end() Step {
 	return d.endOwned(left)
 }
 
-// endOwned revokes what no other ClientGrant takes, or leaves it in the tenant where the policies say so. What violates the
-// rules of an Auth0Tenant that revokes it is kept by no policy and no mode of the object.
+// endOwned revokes what no other ClientGrant takes, or leaves it in the tenant where the policies say so. No policy
+// and no mode of the object keeps a grant that violates the rules of an Auth0Tenant which revokes it.
 func (d *decision) endOwned(left []*grant.Record) Step {
 	violation, s := d.endsByRules(left)
 	if s != nil {
@@ -65,7 +65,7 @@ func (d *decision) endOwned(left []*grant.Record) Step {
 	return d.release("")
 }
 
-// release takes the finalizer away. What stays in the tenant is told.
+// release takes the finalizer away. Grants that stay in the tenant are told.
 func (d *decision) release(why Cause) Step {
 	s := d.do(Release{}, nil)
 	s.Cause = why

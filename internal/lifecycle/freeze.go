@@ -48,7 +48,7 @@ func tellingViolation(violation *status.State, s *Step) *Step {
 
 // violates says whether the rules refuse a recorded grant as the tenant holds it, and as the spec would have it where the spec
 // names it: what the spec puts right is no violation. An edit that the rules refuse is none either: the grant was allowed
-// before it, and still is. What was last seen will do to find nothing wrong; more takes a look that is no older than the rules.
+// before it, and still is. An old look will do to find nothing wrong; a violation takes a look that is no older than the rules.
 func (d *decision) violates(r *grant.Record) (bool, *Step) {
 	if !d.acted(r) || d.Unresolved == nil && r.Of(d.Wanted) && d.notPermitted(d.Object.Fields) == nil {
 		return false, nil
@@ -98,8 +98,8 @@ func (d *decision) letViolationGo(r *grant.Record) *Step {
 	return d.drop(r, done)
 }
 
-// refused deals with an object that may ask nothing of the tenant now. What it owns stays as it is, and is narrowed to the
-// spec where the rules are why.
+// refused deals with an object that may ask nothing of the tenant now. Its grant stays as it is, and is narrowed to
+// the spec where the rules are why.
 func (d *decision) refused(refusal *status.State) Step {
 	if refusal.Reason != v1alpha1.ReasonNotPermitted || d.record == nil && d.replaces == nil ||
 		!d.writable() || d.observing() || d.elsewhere() != nil {

@@ -56,7 +56,7 @@ func (d *decision) succeed(owner *Rival) *Step {
 	mine := d.claimOwn(d.Wanted, true)
 	switch {
 	case held == nil || theirs.ID == "":
-		// What is not there, or not known by its ID yet, is not handed over: the owner settles it first.
+		// A grant that is not there, or not known by its ID yet, is not handed over: the owner settles it first.
 	case first != nil && first != owner && first.claim(d.Wanted, held).before(mine):
 	case d.notPermitted(grant.Over(d.Object.Fields, *held)) != nil:
 	case d.replaces != nil && d.acted(d.record) && !d.record.Of(d.Wanted):
@@ -104,7 +104,7 @@ func (d *decision) handedOver(r *grant.Record) (bool, *Step) {
 	d.track = true
 	held, s := d.see(r.Identity, time.Time{})
 	if s != nil || held == nil {
-		return false, s // What is not there, the other one makes for itself.
+		return false, s // A grant that is not there the other one makes for itself.
 	}
 	next := d.successor(r.Identity, held)
 	switch {

@@ -29,8 +29,8 @@ func (d *decision) own(record grant.Record, why Cause) *Step {
 
 func same(a, b *grant.Record) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
-// unanswered says whether a create request for the record may have left without an answer. What this process planned and did
-// not send is none.
+// unanswered says whether a create request for the record may have left without an answer. A request that this process
+// planned and did not send is none.
 func (w *World) unanswered(r *grant.Record) bool {
 	_, late := w.Late[r.Identity]
 	return late || r.Sent != "" && w.Memory.Planned != r.Sent
@@ -46,8 +46,8 @@ func (w *World) isOurs(r *grant.Record, held grant.Grant) bool {
 	return r.ID != "" || held.MadeFrom(r.Sent) || held.MadeLess(r.Sent, w.Object.Fields) || held.ID == w.Memory.Made
 }
 
-// create makes the wanted grant. What is planned is recorded before the request leaves, so that its effect is found and known
-// as the object's own whatever happens after.
+// create makes the wanted grant. The request is recorded before it leaves, so that its effect is found and known as the
+// object's own whatever happens after.
 func (d *decision) create() *Step {
 	if s := d.heldBack(requestCreate, d.Wanted, nil); s != nil {
 		return s
@@ -114,7 +114,7 @@ func (d *decision) refuseAdoption(held grant.Grant) *Step {
 	return d.waitFor(adoptionRefused(), 0)
 }
 
-// takeBack withdraws the record of a grant that is not to be had. What it was to replace stays in force. Before the finalizer
+// takeBack withdraws the record of a grant that is not to be had. The one that it was to replace stays in force. Before the finalizer
 // goes, the record says no more than that there is none: what is let go once is never taken for this object's own again,
 // whatever fails after.
 func (d *decision) takeBack(why Cause) *Step {

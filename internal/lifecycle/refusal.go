@@ -8,8 +8,8 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/status"
 )
 
-// request is a kind of write to the tenant. What was refused to one kind says nothing about another: what takes access away
-// never waits for what gives it.
+// request is a kind of write to the tenant. The refusal of one kind says nothing about another: a reduction of access never
+// waits for one that was to give it.
 type request string
 
 const (

@@ -6,8 +6,8 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/status"
 )
 
-// makeRoom prepares for a spec that names another grant than the record. What another ClientGrant asks for is given away at
-// once; else the new grant is made first, and only then does the old one go. A replacement that is open when the spec changes
+// makeRoom prepares for a spec that names another grant than the record. A grant that another ClientGrant asks for is given
+// away at once; else the new grant is made first, and only then does the old one go. A replacement that is open when the spec changes
 // once more is settled before the next one begins.
 func (d *decision) makeRoom() *Step {
 	if d.record == nil || d.record.Of(d.Wanted) {

@@ -17,12 +17,8 @@ func (g *ClientGrant) TenantKey() types.NamespacedName {
 }
 
 // APIIdentifier is the identifier of the tenant's Management API: spec.managementAudience, or what follows from the domain.
-func (t *Auth0Tenant) APIIdentifier() string {
-	if t.Spec.ManagementAudience != "" {
-		return t.Spec.ManagementAudience
-	}
-	return "https://" + t.Spec.Domain + "/api/v2/"
-}
+// Auth0 compares it with case, and knows it in lower case alone.
+func (t *Auth0Tenant) APIIdentifier() string { return "https://" + t.CanonicalHost() + "/api/v2/" }
 
 // CanonicalHost is the one name of the Auth0 tenant, whatever names reach it: the host of its Management API's
 // identifier, in lower case, without the default port.

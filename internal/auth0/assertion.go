@@ -13,8 +13,6 @@ const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	// assertionLife is how long an assertion can be used. It is made for one request.
 	assertionLife = 2 * time.Minute
-	// minKeyBits is the smallest RSA key that is not refused.
-	minKeyBits = 2048
 )
 
 // signer makes the assertions of a private key (private_key_jwt).
@@ -30,13 +28,9 @@ func newSigner(credentials Credentials, audience string) (*signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := jwt.ParseRSAPrivateKeyFromPEM(credentials.PrivateKey)
+	key, err := parsePrivateKey(credentials.PrivateKey)
 	if err != nil {
-		// The parser's own words may quote the key.
-		return nil, errors.New("private key: must be an unencrypted RSA key in PEM, PKCS #1 or PKCS #8")
-	}
-	if key.N.BitLen() < minKeyBits {
-		return nil, errors.New("private key: must have at least 2048 bits")
+		return nil, err
 	}
 	return &signer{clientID: credentials.ClientID, audience: audience, key: key, method: method}, nil
 }

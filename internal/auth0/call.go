@@ -60,11 +60,12 @@ func (c *Client) do(ctx context.Context, call apiCall) ([]byte, error) {
 		return nil, call.failed(way == sent, ended(ctx, err), secrets...)
 	}
 	switch {
-	case answer.status == http.StatusUnauthorized:
-		c.tokens.drop(token)
-		return nil, newError(call, answer, secrets...)
 	case answer.status >= http.StatusMultipleChoices:
-		return nil, newError(call, answer, secrets...)
+		refused := newError(call, answer, secrets...)
+		if IsUnauthorized(refused) {
+			c.tokens.drop(token)
+		}
+		return nil, refused
 	case answer.err != nil:
 		return nil, call.failed(true, ended(ctx, answer.err), secrets...)
 	case answer.status != http.StatusNoContent && !isJSON(answer.header):

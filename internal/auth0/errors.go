@@ -9,7 +9,7 @@ import (
 )
 
 // Error is a definite answer of the Management API that is no success: any status but 2xx, redirects included, which
-// are not followed. Whoever gets one decides by its status, never by its words, of which Auth0 promises nothing.
+// are not followed. Callers decide by its status, never by its words, of which Auth0 promises nothing.
 type Error struct {
 	// Method of the request.
 	Method string
@@ -21,7 +21,8 @@ type Error struct {
 	// "(withheld)" if they repeat a secret. They are empty where the answer has none, or no JSON.
 	Code    string
 	Message string
-	// Foreign says that the body is not one of the API's: a proxy in front of it may have answered.
+	// Foreign says that the body is not one of the API's own: a proxy or firewall in front of it may have answered. The
+	// effect of the request is then unknown.
 	Foreign bool
 	// RateLimit as the answer's headers tell it.
 	RateLimit RateLimit
@@ -30,6 +31,9 @@ type Error struct {
 // Error tells method, route, status and the API's message.
 func (e *Error) Error() string {
 	text := fmt.Sprintf("%s %s: status %d", e.Method, e.Route, e.Status)
+	if e.Foreign && !troubled(e.Status) {
+		text += ", not the API's own answer but one of a server in between, such as a proxy"
+	}
 	if e.Message != "" {
 		text += ": " + e.Message
 	}
@@ -110,9 +114,10 @@ func IsConflict(err error) bool {
 	return StatusOf(err) == http.StatusConflict
 }
 
-// IsUnauthorized says that the API answered 401. The client has dropped the token: the next call gets a new one.
+// IsUnauthorized says that the API itself answered 401. The client has dropped the token: the next call gets a new one.
 func IsUnauthorized(err error) bool {
-	return StatusOf(err) == http.StatusUnauthorized
+	answered, ok := errors.AsType[*Error](err)
+	return ok && answered.Status == http.StatusUnauthorized && !answered.Foreign
 }
 
 // IsForbidden says that the API answered 403: the token lacks a scope, or the tenant a feature or room for more.
@@ -129,25 +134,29 @@ func IsRateLimited(err error) bool {
 }
 
 // Unanswered says that the API call was sent and that nothing definite is known about its effect: no answer, a time-out,
-// a 5xx or 408, or a 2xx whose answer cannot be read.
+// a 5xx or 408, an answer that is not the API's own, or a 2xx whose answer cannot be read. A 429 and a 409 are definite
+// in any words: a rate limit holds whoever sets it, and a look at the grant settles a conflict.
 func Unanswered(err error) bool {
 	if failed, ok := errors.AsType[*TransportError](err); ok {
 		return failed.Sent
 	}
-	return troubled(StatusOf(err))
+	answered, ok := errors.AsType[*Error](err)
+	return ok && (troubled(answered.Status) || answered.Foreign && !IsRateLimited(err) && !IsConflict(err))
 }
 
-// newError reads the body of an error: {"statusCode","error","message","errorCode"} (recorded). A body of another shape
-// leaves code and message empty.
+// newError reads the body of an error: {"statusCode","error","message","errorCode"} (recorded; errorCode may be missing). A
+// body with neither statusCode nor errorCode is foreign; its message is shown all the same.
 func newError(call apiCall, answer apiAnswer, secrets ...string) *Error {
 	var told struct {
+		Status  *int   `json:"statusCode"`
 		Code    string `json:"errorCode"`
 		Message string `json:"message"`
 	}
-	// What can be read is shown; the status counts.
-	foreign := !isJSON(answer.header) || json.Unmarshal(answer.body, &told) != nil
+	if isJSON(answer.header) {
+		_ = json.Unmarshal(answer.body, &told)
+	}
 	return &Error{
-		Method: call.method, Route: call.route, Status: answer.status, Foreign: foreign,
+		Method: call.method, Route: call.route, Status: answer.status, Foreign: told.Status == nil && told.Code == "",
 		Code: shown(told.Code, secrets...), Message: shown(told.Message, secrets...), RateLimit: answer.rateLimit,
 	}
 }

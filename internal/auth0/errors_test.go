@@ -67,6 +67,54 @@ func TestClient_TypesErrorsByStatus(t *testing.T) {
 	}
 }
 
+// A proxy or firewall that answers in the API's place decides nothing: the request may have had its effect.
+func TestClient_TellsAnswersApartThatAreNotTheAPIs(t *testing.T) {
+	own, page := remoteError(403, "No.", ""), "<html>403 Forbidden</html>"
+	tests := map[string]struct {
+		status         int
+		kind, body     string
+		foreign, vague bool
+	}{
+		"the API's own":                 {403, "application/json", own, false, false},
+		"the API's own without a code":  {401, "application/json", `{"statusCode":401,"message":"Missing authentication"}`, false, false},
+		"the API's own with little":     {400, "application/json", `{"errorCode":"invalid_body"}`, false, false},
+		"HTML":                          {403, "text/html", page, true, true},
+		"HTML that says it is JSON":     {403, "application/json", page, true, true},
+		"JSON that says it is HTML":     {403, "text/html", own, true, true},
+		"JSON of a gateway":             {403, "application/json", `{"message":"Forbidden"}`, true, true},
+		"another bad request":           {400, "text/html", page, true, true},
+		"another token that is refused": {401, "text/html", page, true, true},
+		"another page that is missing":  {404, "text/plain", "404 page not found", true, true},
+		"a redirect to a login page":    {302, "text/html", page, true, true},
+		"nothing at all":                {403, "", "", true, true},
+		"another rate limit":            {429, "text/html", page, true, false},
+		"a conflict in no words":        {409, "text/html", page, true, false},
+		"trouble of a proxy":            {502, "text/html", page, true, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client := newTenant(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["Content-Type"] = []string{test.kind}
+				w.WriteHeader(test.status)
+				_, _ = w.Write([]byte(test.body))
+			}).client(t)
+			for _, call := range calls(client) {
+				err := call(t.Context())
+				got := asError[*auth0.Error](t, err)
+				if got.Status != test.status || got.Foreign != test.foreign || auth0.Unanswered(err) != test.vague {
+					t.Errorf("got %#v, unanswered %v", got, auth0.Unanswered(err))
+				}
+				if own := test.status == http.StatusUnauthorized && !test.foreign; auth0.IsUnauthorized(err) != own {
+					t.Errorf("unauthorized: %v", !own)
+				}
+			}
+			if _, kept := client.Token(); kept == (test.status == http.StatusUnauthorized && !test.foreign) {
+				t.Errorf("the token is kept: %v", kept)
+			}
+		})
+	}
+}
+
 func TestClient_ShowsOnlyCleanMessages(t *testing.T) {
 	long := strings.Repeat("ä", 300)
 	pushed := strings.Repeat("x", 250) + secretCanary

@@ -13,7 +13,7 @@ import (
 // Hint says what a refused token request most likely means.
 type Hint string
 
-// What the token endpoint can mean. The answers are reported by users; that of the quota is documented.
+// The meanings of a refused token request. The answers are reported by users; that of the quota is documented.
 const (
 	// HintUnknown: the answer is none of those below.
 	HintUnknown Hint = ""
@@ -27,7 +27,8 @@ const (
 	HintGrantType Hint = "GrantType"
 	// HintRateLimit: a rate limit or a token quota is used up. The credentials may be good.
 	HintRateLimit Hint = "RateLimit"
-	// HintUnavailable: the token endpoint itself is in trouble. The credentials may be good.
+	// HintUnavailable: the token endpoint itself is in trouble, or something else answered in its place. The credentials may
+	// be good.
 	HintUnavailable Hint = "Unavailable"
 )
 
@@ -60,12 +61,19 @@ type TokenError struct {
 	Code string
 	// RateLimit as the answer's headers tell it. Retry-After is documented for a token quota.
 	RateLimit RateLimit
+	// Foreign says that the answer is not the token endpoint's own, which is JSON with an error member: a proxy or firewall
+	// in front of it may have answered.
+	Foreign bool
 	// Hint is what the answer most likely means.
 	Hint Hint
 }
 
 // Error tells status, code and hint.
 func (e *TokenError) Error() string {
+	if e.Foreign && e.Unavailable() && !troubled(e.Status) {
+		return fmt.Sprintf("POST %s: status %d, not the token endpoint's own answer but one of a server in between, such as a proxy",
+			oauthRoute, e.Status)
+	}
 	if e.Code == "" {
 		return fmt.Sprintf("POST %s: status %d: %s", oauthRoute, e.Status, e.Hint)
 	}
@@ -78,9 +86,10 @@ func (e *TokenError) RateLimited() bool {
 	return e.Status == http.StatusTooManyRequests || e.Hint == HintRateLimit
 }
 
-// Unavailable says that the token endpoint is in trouble: a 5xx or 408 that is no rate limit. Ask again later.
+// Unavailable says that the token endpoint is in trouble, or did not answer itself: a 5xx, a 408 or a foreign answer that is
+// no rate limit. Ask again later.
 func (e *TokenError) Unavailable() bool {
-	return troubled(e.Status) && !e.RateLimited()
+	return (e.Foreign || troubled(e.Status)) && !e.RateLimited()
 }
 
 var tokenCodes = []string{
@@ -92,12 +101,18 @@ var tokenCodes = []string{
 const maxTokenAnswer = 4 << 10
 
 func newTokenError(refused *oauth2.RetrieveError, now time.Time) *TokenError {
-	found := &TokenError{Status: refused.Response.StatusCode, RateLimit: rateLimitOf(refused.Response.Header, now)}
-	if slices.Contains(tokenCodes, refused.ErrorCode) {
+	found := &TokenError{
+		Status: refused.Response.StatusCode, RateLimit: rateLimitOf(refused.Response.Header, now),
+		Foreign: refused.ErrorCode == "" || !isJSON(refused.Response.Header),
+	}
+	if !found.Foreign && slices.Contains(tokenCodes, refused.ErrorCode) {
 		found.Code = refused.ErrorCode
 	}
 	words := strings.ToLower(string(refused.Body[:min(len(refused.Body), maxTokenAnswer)]))
 	found.Hint = hintOf(found.Status, found.Code, words)
+	if found.Foreign && found.Hint != HintRateLimit {
+		found.Hint = HintUnavailable
+	}
 	return found
 }
 

@@ -73,6 +73,49 @@ func TestClient_TellsTokenRefusalsApart(t *testing.T) {
 	}
 }
 
+// Credentials are refused by the token endpoint alone: another answer in its place says nothing about them.
+func TestClient_BlamesNoCredentialsForAnAnswerOfAnother(t *testing.T) {
+	page := "<html>403 Forbidden</html>"
+	tests := map[string]struct {
+		status        int
+		kind, body    string
+		foreign       bool
+		limited, gone bool
+	}{
+		"the token endpoint's own":      {403, "application/json", `{"error":"access_denied"}`, false, false, false},
+		"an error that nobody knows":    {400, "application/json", `{"error":"other"}`, false, false, false},
+		"HTML":                          {403, "text/html", page, true, false, true},
+		"HTML, unauthorized":            {401, "text/html; charset=utf-8", page, true, false, true},
+		"HTML that says it is JSON":     {403, "application/json", page, true, false, true},
+		"JSON that says it is HTML":     {403, "text/html", `{"error":"invalid_client"}`, true, false, true},
+		"JSON of a gateway":             {403, "application/json", `{"message":"Forbidden"}`, true, false, true},
+		"an error that is no text":      {401, "application/json", `{"error":{"code":401}}`, true, false, true},
+		"a form":                        {401, "application/x-www-form-urlencoded", `error=invalid_client`, true, false, true},
+		"a page that is missing":        {404, "text/plain", "404 page not found", true, false, true},
+		"words about wrong credentials": {403, "text/html", "Service not enabled within domain", true, false, true},
+		"nothing at all":                {403, "", "", true, false, true},
+		"another rate limit":            {429, "text/html", page, true, true, false},
+		"a rate limit in words":         {403, "text/html", "Too many requests", true, true, false},
+		"trouble of a proxy":            {502, "text/html", page, true, false, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := newTenant(t, api, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["Content-Type"] = []string{test.kind}
+				w.WriteHeader(test.status)
+				_, _ = w.Write([]byte(test.body))
+			}).client(t).Authenticate(t.Context())
+			got := asError[*auth0.TokenError](t, err)
+			if got.Status != test.status || got.Foreign != test.foreign || got.RateLimited() != test.limited || got.Unavailable() != test.gone {
+				t.Errorf("got %#v: limited %v, unavailable %v", got, got.RateLimited(), got.Unavailable())
+			}
+			if test.foreign && got.Code != "" {
+				t.Errorf("believes the code %q", got.Code)
+			}
+		})
+	}
+}
+
 func TestClient_RefusesTokenAnswersThatAreNone(t *testing.T) {
 	tests := map[string]http.HandlerFunc{
 		"HTML": func(w http.ResponseWriter, _ *http.Request) {

@@ -64,6 +64,18 @@ var _ = Describe("A deletion that cannot be made now", func() {
 		expectRevoked()
 	})
 
+	It("waits for a proxy to let a DELETE through, and asks again soon", func() {
+		fault := remote.Inject(sim.Fault{
+			Method: http.MethodDelete, Times: -1, Status: http.StatusForbidden, Body: "<html>403 Forbidden</html>",
+			Header: http.Header{"Content-Type": {"text/html"}},
+		})
+		remove(obj)
+		expectWaiting("APIUnavailable")
+		Eventually(fault.Hits).Should(BeNumerically(">=", 2))
+		fault.Remove()
+		expectRevoked()
+	})
+
 	It("tells a DELETE that Auth0 refuses", func() {
 		fault := remote.Inject(sim.Fault{
 			Method: http.MethodDelete, Times: -1, Status: http.StatusBadRequest,

@@ -107,6 +107,36 @@ var _ = Describe("An Auth0Tenant", func() {
 		Eventually(conditionOf(obj)).Should(Equal("True Available"))
 	})
 
+	It("blames no credentials for a proxy that answered in place of the token endpoint", func() {
+		remote := startTenant()
+		fault := remote.Inject(sim.Fault{
+			Route: routeToken, Times: -1, Status: http.StatusForbidden, Body: "<html>403 Forbidden</html>",
+			Header: http.Header{"Content-Type": {"text/html"}},
+		})
+		tenant := create(tenantFor(remote, create(secretFor(remote)).Name))
+		Eventually(conditionOf(tenant)).Should(Equal("False APIUnavailable"))
+		Expect(is(tenant, v1alpha1.ConditionStalled)).To(BeFalse())
+		Expect(messageOf(tenant)).To(And(ContainSubstring("403"), ContainSubstring("proxy")))
+		Eventually(fault.Hits).Should(BeNumerically(">=", 2))
+		fault.Remove()
+		Eventually(conditionOf(tenant)).Should(Equal("True Available"))
+	})
+
+	It("with a Secret whose name can be none keeps no other one of its host from work", func() {
+		remote := startTenant()
+		other := create(tenantFor(remote, "a/b"))
+		Eventually(conditionOf(other)).Should(Equal("False SecretNotFound"))
+		Expect(is(other, v1alpha1.ConditionStalled)).To(BeTrue())
+		Expect(messageOf(other)).To(ContainSubstring(`"a/b"`))
+		available(grantFor(remote, readyTenant(remote), "read:users"))
+	})
+
+	It("may have its host in any case", func() {
+		remote := startTenant(func(o *sim.Options) { o.ManagementAudience = "https://acme.eu.auth0.com/api/v2/" })
+		tenant := readyTenant(remote, func(t *v1alpha1.Auth0Tenant) { t.Spec.ManagementAudience = "https://Acme.EU.auth0.com/api/v2/" })
+		Expect(available(grantFor(remote, tenant, "read:users")).Status.Tenant).To(Equal("acme.eu.auth0.com"))
+	})
+
 	It("names the Management API scopes that its application lacks", func() {
 		remote := startTenant(func(o *sim.Options) {
 			o.Settings.GrantedScopes = []string{"read:client_grants", "create:client_grants", "read:clients"}

@@ -22,7 +22,7 @@ const (
 	labelCode      = "code"
 )
 
-// What happens is counted here; how things stand is told by States.
+// The counters of what happens; how things stand is told by States.
 var (
 	apiCalls = counter("clientgrant_api_calls_total",
 		"Calls to the Management API, by method and status code; code is none where no answer came.", labelMethod, labelCode)

@@ -13,7 +13,7 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
 
-// What States tells.
+// The gauges that States tells.
 var (
 	tenantReady = gauge("clientgrant_tenant_ready",
 		"1 where the Auth0Tenant is Ready, else 0; the reason is that of its Ready condition.", labelTenant, labelReason)

@@ -41,7 +41,7 @@ func untouched(err error) bool {
 	if failed, ok := errors.AsType[*auth0.TransportError](err); ok {
 		return !failed.Sent
 	}
-	if call, ok := errors.AsType[*auth0.Error](err); ok && plainRefusal(call) {
+	if call, ok := errors.AsType[*auth0.Error](err); ok && !auth0.Unanswered(call) && plainRefusal(call) {
 		return true
 	}
 	_, unissued := errors.AsType[*auth0.TokenError](err)

@@ -2,7 +2,10 @@ package auth0tenant
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -14,41 +17,37 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/metrics"
 	"github.com/clientgrants/clientgrant-operator/internal/ownership"
 	"github.com/clientgrants/clientgrant-operator/internal/status"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
 
-// proof is the last try to prove credentials.
-type proof struct {
-	// of is the fingerprint of what was tried, with generation and request of the Auth0Tenant.
-	of    string
-	state *outcome.Outcome
-	count int
-	until time.Time
-	// at is when credentials were last accepted.
-	at time.Time
-}
+// The Management API scopes that the operator needs, and no more. Reading is enough to observe.
+var (
+	readScopes  = []string{"read:client_grants"}
+	writeScopes = []string{"read:client_grants", "create:client_grants", "update:client_grants", "delete:client_grants"}
+)
 
-// prove asks for a token with the credentials and, where they are accepted, puts them to use. Credentials that are not
+// authenticate asks for a token with the credentials and, where they are accepted, puts them to use. Credentials that are not
 // accepted leave a session with earlier ones at work.
-func (r *Reconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant,
+func (r *Reconciler) authenticate(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant,
 	credentials auth0.Credentials, fingerprint string,
 ) *outcome.Outcome {
 	attempt := fingerprint + obj.Annotations[v1alpha1.ReconcileRequestAnnotation]
-	if known.proof.of != attempt {
-		known.proof = proof{of: attempt}
+	if known.backoff.of != attempt {
+		known.backoff = backoff{of: attempt}
 	}
 	key := budget.Key(client.ObjectKeyFromObject(obj))
 	open := r.Sessions.Get(key, string(obj.UID))
-	if wait := time.Until(known.proof.until); wait > 0 {
-		again := known.proof.told(open)
+	if wait := time.Until(known.backoff.until); wait > 0 {
+		again := known.backoff.told(open)
 		again.After = wait
 		return &again
 	}
-	proven, token, s := r.authenticate(ctx, obj, credentials)
+	proven, token, s := r.requestToken(ctx, obj, credentials)
 	if s != nil {
-		known.proof.hold(s)
+		known.backoff.fail(s)
 		return s
 	}
 	known.systemHosts = append(slices.Clone(token.Audiences), token.Issuer)
@@ -64,8 +63,8 @@ func (r *Reconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant, known
 		open = r.Sessions.Open(key, r.sessionConfig(obj, known), limitOf(obj), proven, r.recorded(ctx, request), func() { r.Queue.Add(request) })
 	}
 	known.fingerprint = fingerprint
-	known.proof.accepted()
-	return r.health(obj, open, known)
+	known.backoff.succeed()
+	return healthOf(obj, open, known)
 }
 
 // recorded are the grants that the ClientGrants of an Auth0Tenant have acted on: after a start, one look at the tenant
@@ -86,46 +85,106 @@ func (r *Reconciler) recorded(ctx context.Context, key types.NamespacedName) map
 	return tracked
 }
 
-// accepted notes that a token was issued. Should the Management API refuse it, one new token is asked for at once; should
-// it refuse that too, the next proof waits.
-func (p *proof) accepted() {
-	now := time.Now()
-	if now.Sub(p.at) > 2*lastRefusedProof { // Longer than any wait between two proofs.
-		p.count = 0
+// requestToken makes a client, and makes sure with one token request that it works.
+func (r *Reconciler) requestToken(ctx context.Context, obj *v1alpha1.Auth0Tenant, credentials auth0.Credentials,
+) (*auth0.Client, auth0.Token, *outcome.Outcome) {
+	readOnly, host, key := r.Installation.mode(obj) == v1alpha1.ModeObserve, obj.CanonicalHost(), client.ObjectKeyFromObject(obj)
+	metrics.Start(key)
+	made, err := auth0.New(auth0.Options{
+		Domain: obj.Spec.Domain, Audience: obj.APIIdentifier(), Credentials: credentials, UserAgent: r.UserAgent,
+		Guard: r.guard(readOnly), OnTokenResponse: func(status int) { metrics.TokenRequest(key, status) },
+		OnResponse: func(response auth0.Response) {
+			r.Sessions.Observed(host, response)
+			metrics.APICall(key, response.Method, response.Status)
+		},
+	})
+	if err != nil {
+		return nil, auth0.Token{}, outcome.Stalled(v1alpha1.ReasonInvalidCredentials, "Secret %q cannot be used: %s.",
+			obj.Spec.Credentials.SecretRef.Name, err)
 	}
-	p.at, p.until = now, now
-	if p.count > 0 {
-		p.until = now.Add(min(firstRefusedProof<<min(p.count-1, 20), lastRefusedProof))
+	token, err := made.Authenticate(ctx)
+	s := judge(obj, token, readOnly)
+	if err != nil {
+		s = refusedToken(obj, err)
 	}
-	p.count++
-	p.state = nil
+	if s != nil {
+		made.Close()
+		return nil, token, s
+	}
+	return made, token, nil
 }
 
-// told is what the last proof showed. A token that was issued and then refused lacks a scope, where the tenant said so.
-func (p *proof) told(open *tenant.Session) outcome.Outcome {
-	switch {
-	case p.state != nil:
-		return *p.state
-	case open != nil && open.Health().Lacking != "":
-		return *insufficientScope([]string{open.Health().Lacking})
+// guard refuses writes in mode Observe, and while the operator is not surely the leader. It works in the transport, so
+// that no mistake elsewhere gets past it.
+func (r *Reconciler) guard(readOnly bool) func(method string) error {
+	return func(method string) error {
+		if method == http.MethodGet {
+			return nil
+		}
+		if readOnly {
+			return tenant.ErrReadOnly
+		}
+		if r.Guard == nil {
+			return nil
+		}
+		return r.Guard()
 	}
-	return *outcome.Stalled(v1alpha1.ReasonInvalidCredentials,
-		"Auth0 issues tokens for these credentials, but its Management API refuses them: see the tenant's log.")
+}
+
+// refusedToken says why no token was issued.
+func refusedToken(obj *v1alpha1.Auth0Tenant, err error) *outcome.Outcome {
+	token, answered := errors.AsType[*auth0.TokenError](err)
+	switch {
+	case auth0.IsRateLimited(err):
+		return outcome.Waiting(v1alpha1.ReasonRateLimited, "The token endpoint's rate limit is reached.")
+	case answered && token.Hint == auth0.HintAudience:
+		return outcome.Stalled(v1alpha1.ReasonAudienceMismatch, "The tenant %q has no Management API %q: re-create this object with the tenant's own "+
+			"identifier in spec.managementAudience, https://TENANT.REGION.auth0.com/api/v2/.", obj.Spec.Domain, obj.APIIdentifier())
+	case answered && !token.Unavailable():
+		return outcome.Stalled(v1alpha1.ReasonInvalidCredentials, "Auth0 refused the credentials in Secret %q: %s. Correct the Secret or the application in Auth0.",
+			obj.Spec.Credentials.SecretRef.Name, err)
+	}
+	return outcome.Waiting(v1alpha1.ReasonAPIUnavailable, "No token could be had from %q: %s. Check spec.domain, which can only be changed by re-creating this object.",
+		obj.Spec.Domain, err)
+}
+
+// judge says whether a token is good for what the operator has to do.
+func judge(obj *v1alpha1.Auth0Tenant, token auth0.Token, readOnly bool) *outcome.Outcome {
+	named := func(audience string) bool { return sameIdentifier(audience, obj.APIIdentifier()) }
+	if len(token.Audiences) > 0 && !slices.ContainsFunc(token.Audiences, named) {
+		return outcome.Stalled(v1alpha1.ReasonAudienceMismatch, "The token is for %s, not for %q: set spec.managementAudience on a new Auth0Tenant.",
+			status.Names(token.Audiences), obj.APIIdentifier())
+	}
+	if !token.ScopesKnown {
+		return nil
+	}
+	if missing := missingScopes(token.Scopes, readOnly); len(missing) > 0 {
+		return insufficientScope(missing)
+	}
+	return nil
+}
+
+// sameIdentifier compares two identifiers of Management APIs: their hosts without case, the rest exactly.
+func sameIdentifier(a, b string) bool {
+	split := func(identifier string) (host, rest string) {
+		scheme, after, _ := strings.Cut(identifier, "://")
+		host, rest, _ = strings.Cut(after, "/")
+		return strings.ToLower(scheme + "://" + host), rest
+	}
+	hostA, restA := split(a)
+	hostB, restB := split(b)
+	return hostA == hostB && restA == restB
+}
+
+func missingScopes(granted []string, readOnly bool) []string {
+	needed := writeScopes
+	if readOnly {
+		needed = readScopes
+	}
+	return grant.Without(needed, granted)
 }
 
 func insufficientScope(missing []string) *outcome.Outcome {
 	return outcome.Stalled(v1alpha1.ReasonInsufficientScope, "The application lacks the Management API scopes %s: grant them in Auth0.",
 		status.Names(missing))
-}
-
-// hold keeps a failed proof from being repeated too soon.
-func (p *proof) hold(s *outcome.Outcome) {
-	first, last := firstUnavailableProof, lastUnavailableProof
-	if s.Stalled {
-		first, last = firstRefusedProof, lastRefusedProof
-	}
-	wait := min(first<<min(p.count, 20), last)
-	p.count++
-	p.state, p.until = s, time.Now().Add(wait)
-	s.After = wait
 }

@@ -1,18 +1,87 @@
 package auth0tenant
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/clientgrants/clientgrant-operator/internal/tenant"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 )
 
-func TestAccepted_SaysThatTheIntervalCannotBeKept(t *testing.T) {
-	config := tenant.Config{Interval: time.Minute}
-	for took, want := range map[time.Duration]bool{time.Second: false, time.Minute: false, 61 * time.Second: true} {
-		if got := strings.Contains(accepted(config, nil, took), "spec.resyncInterval"); got != want {
-			t.Errorf("a look that takes %s: told %t, want %t", took, got, want)
-		}
+var secretsResource = schema.GroupResource{Resource: "secrets"}
+
+// An Auth0Tenant whose Secret will not be read until somebody acts must not keep every other one of its host waiting to know
+// which application it uses.
+func TestCredentials_WhatCannotBeReadIsTheTroubleOfOneAuth0TenantAlone(t *testing.T) {
+	tests := map[string]struct {
+		name           string
+		err            error
+		known, stalled bool
+		reason         string
+	}{
+		"a name with a slash":               {"a/b", nil, true, true, v1alpha1.ReasonSecretNotFound},
+		"a name of two dots":                {"..", nil, true, true, v1alpha1.ReasonSecretNotFound},
+		"a name with a percent sign":        {"a%2fb", nil, true, true, v1alpha1.ReasonSecretNotFound},
+		"no such Secret":                    {"auth0", apierrors.NewNotFound(secretsResource, "auth0"), true, false, v1alpha1.ReasonSecretNotFound},
+		"no Role":                           {"auth0", apierrors.NewForbidden(secretsResource, "auth0", errors.New("no role")), true, true, v1alpha1.ReasonSecretForbidden},
+		"a request that is bad":             {"auth0", apierrors.NewBadRequest("bad"), true, true, v1alpha1.ReasonSecretNotFound},
+		"a request that is not valid":       {"auth0", apierrors.NewInvalid(schema.GroupKind{Kind: "Secret"}, "auth0", nil), true, true, v1alpha1.ReasonSecretNotFound},
+		"an API server that is starting":    {"auth0", apierrors.NewServiceUnavailable("starting"), false, false, v1alpha1.ReasonSecretNotFound},
+		"an API server in trouble":          {"auth0", apierrors.NewInternalError(errors.New("etcd")), false, false, v1alpha1.ReasonSecretNotFound},
+		"an API server that is busy":        {"auth0", apierrors.NewTooManyRequestsError("later"), false, false, v1alpha1.ReasonSecretNotFound},
+		"a token of the operator's own":     {"auth0", apierrors.NewUnauthorized("expired"), false, false, v1alpha1.ReasonSecretNotFound},
+		"an API server that is not there":   {"auth0", errors.New("connection refused"), false, false, v1alpha1.ReasonSecretNotFound},
+		"an API server that takes too long": {"auth0", context.DeadlineExceeded, false, false, v1alpha1.ReasonSecretNotFound},
 	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			obj := tenantNamed("other")
+			obj.Spec.Credentials.SecretRef.Name = test.name
+			r := reconcilerOf(t, interceptor.Funcs{
+				Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+					if _, secret := into.(*corev1.Secret); secret {
+						return test.err
+					}
+					return c.Get(ctx, key, into, opts...)
+				},
+			}, obj)
+			_, told := r.credentials(t.Context(), obj)
+			if told == nil || told.Reason != test.reason || told.Stalled != test.stalled || told.Retry == test.known {
+				t.Errorf("told %+v", told)
+			}
+			if got := r.Sessions.KnowsOperator(keyOf(obj), string(obj.UID)); got != test.known {
+				t.Errorf("known which application it uses: %v", got)
+			}
+		})
+	}
+}
+
+func TestFromSecret_ComparesDomainsWithoutCase(t *testing.T) {
+	obj := tenantNamed("main")
+	obj.Spec.Domain = "Acme.EU.auth0.com"
+	data := map[string][]byte{keyClientID: []byte("operator"), keyClientSecret: []byte("secret"), keyDomain: []byte("acme.eu.auth0.com")}
+	if _, told := fromSecret(obj, data); told != nil {
+		t.Errorf("told %s", told.Message)
+	}
+	data[keyDomain] = []byte("acme.us.auth0.com")
+	if _, told := fromSecret(obj, data); told == nil || told.Reason != v1alpha1.ReasonInvalidCredentials || !strings.Contains(told.Message, "domain") {
+		t.Errorf("another domain: told %v", told)
+	}
+}
+
+// tenantNamed is an Auth0Tenant of acme.eu.auth0.com with a Secret auth0.
+func tenantNamed(name string) *v1alpha1.Auth0Tenant {
+	obj := &v1alpha1.Auth0Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "auth0", Name: name, UID: types.UID("uid of " + name)}}
+	obj.Spec.Domain, obj.Spec.Mode = "acme.eu.auth0.com", v1alpha1.ModeEnforce
+	obj.Spec.Credentials.SecretRef.Name = "auth0"
+	return obj
 }

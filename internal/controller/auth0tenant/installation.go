@@ -13,8 +13,7 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
 )
 
-// Installation says which Auth0Tenants may be used at all. It belongs to whoever installs the operator: credentials go nowhere
-// else.
+// Installation says which Auth0Tenants may be used at all, as the operator was installed: credentials go nowhere else.
 type Installation struct {
 	// TenantNamespaces are the namespaces whose Auth0Tenants are used.
 	TenantNamespaces []string

@@ -218,11 +218,7 @@ func TestCanonicalHost(t *testing.T) {
 			if got := obj.CanonicalHost(); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
-			want := test.audience
-			if want == "" {
-				want = "https://" + test.domain + "/api/v2/"
-			}
-			if got := obj.APIIdentifier(); got != want {
+			if got, want := obj.APIIdentifier(), "https://"+test.want+"/api/v2/"; got != want {
 				t.Errorf("the audience is %q, want %q", got, want)
 			}
 		})

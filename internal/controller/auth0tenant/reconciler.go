@@ -1,4 +1,5 @@
-// Package auth0tenant reconciles Auth0Tenants: from a Secret to accepted credentials and a session.
+// Package auth0tenant reconciles Auth0Tenants: it keeps a session with credentials that Auth0 accepts for each, and tells
+// whether it works.
 package auth0tenant
 
 import (
@@ -8,19 +9,13 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
-	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
 	"github.com/clientgrants/clientgrant-operator/internal/metrics"
 	"github.com/clientgrants/clientgrant-operator/internal/status"
@@ -28,7 +23,7 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/wake"
 )
 
-// Reconciler keeps a session with proven credentials for each Auth0Tenant, and tells whether it works.
+// Reconciler keeps the sessions of Auth0Tenants, and their status.
 type Reconciler struct {
 	// Client reads from the cache.
 	client.Client
@@ -66,8 +61,8 @@ type knownTenant struct {
 	systemHosts []string
 	// excess are scopes of the last token that the operator has no use for.
 	excess []string
-	// proof is the last try to prove credentials.
-	proof proof
+	// backoff is the last attempt to authenticate.
+	backoff backoff
 	// request is the last value of the annotation, seen at asked; refresh is what Health.Completed is when it was answered.
 	request string
 	asked   time.Time
@@ -101,7 +96,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{}, nil
 		}
 		if err := r.hold(ctx, obj); err != nil {
-			return r.notHeld(ctx, obj, stored, known, err)
+			return r.notHeld(ctx, req.NamespacedName, stored, known, err)
 		}
 		stored = obj.DeepCopy()
 	}
@@ -128,15 +123,20 @@ func (r *Reconciler) hold(ctx context.Context, obj *v1alpha1.Auth0Tenant) error 
 	return r.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 }
 
-// notHeld deals with an Auth0Tenant to which the finalizer cannot be added. It is not used then, but whose application its
-// Secret names has to be known to every other Auth0Tenant of the host.
-func (r *Reconciler) notHeld(ctx context.Context, obj, stored *v1alpha1.Auth0Tenant, known *knownTenant, err error) (ctrl.Result, error) {
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+// notHeld deals with an Auth0Tenant to which the finalizer cannot be added. It is not used then; but the application that its
+// Secret names is noted, because the ClientGrants of every other Auth0Tenant of the host wait to know it.
+func (r *Reconciler) notHeld(ctx context.Context, key types.NamespacedName, stored *v1alpha1.Auth0Tenant, known *knownTenant, err error,
+) (ctrl.Result, error) {
+	if apierrors.IsNotFound(err) {
 		return ctrl.Result{RequeueAfter: outcome.ReplanAfter}, nil
 	}
 	_, _ = r.credentials(ctx, stored)
-	r.tellGrants(ctx, client.ObjectKeyFromObject(obj), stored, known)
-	told := outcome.Stalled(v1alpha1.ReasonAPIUnavailable, "The Kubernetes API server refuses the operator's finalizer on this object: %s", err)
+	r.tellGrants(ctx, key, stored, known)
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: outcome.ReplanAfter}, nil
+	}
+	told := outcome.Waiting(v1alpha1.ReasonAPIUnavailable, "The Kubernetes API server does not take the operator's finalizer on this object: %s", err)
+	told.Stalled, told.KeepsReady = lasting(err), !lasting(err)
 	if _, failed := r.finish(ctx, stored.DeepCopy(), stored, known, told); failed != nil {
 		return ctrl.Result{}, failed
 	}
@@ -181,70 +181,6 @@ func (r *Reconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant) {
 	}
 }
 
-// manyUsers is how many ClientGrants are believed to be there without asking the API server for all of them.
-const manyUsers = 20
-
-// finalize lets an Auth0Tenant go once no ClientGrant owns a grant in it; until then it is needed to revoke them. It
-// returns nil when it is gone.
-func (r *Reconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tenant) (*outcome.Outcome, error) {
-	key := client.ObjectKeyFromObject(obj)
-	cached, err := r.grants().of(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	count, first := users(cached, key)
-	if count < manyUsers { // The cache lags behind; of many, some are there still, and each wakes this object when it goes.
-		if count, first, err = r.liveUsers(ctx, key); err != nil {
-			return nil, err
-		}
-	}
-	if count == 0 && len(r.Pending(key)) > 0 {
-		return outcome.Waiting(v1alpha1.ReasonInUse, "Grants of ClientGrants that are gone already are still being revoked."), nil
-	}
-	if count > 0 {
-		return outcome.Waiting(v1alpha1.ReasonInUse,
-			"ClientGrants that own grants in this tenant: %d, such as %s. Delete them first; they are revoked while this object waits.",
-			count, first), nil
-	}
-	before := obj.DeepCopy()
-	controllerutil.RemoveFinalizer(obj, v1alpha1.TenantFinalizer)
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	return nil, client.IgnoreNotFound(r.Patch(ctx, obj, patch))
-}
-
-// liveUsers is users of what the API server has. One that does not know the kind has none: its CRD was deleted, which
-// ends only when the last ClientGrant is gone.
-func (r *Reconciler) liveUsers(ctx context.Context, key types.NamespacedName) (count int, first string, err error) {
-	namespaces := r.Namespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{metav1.NamespaceAll}
-	}
-	for _, namespace := range namespaces {
-		list := &v1alpha1.ClientGrantList{}
-		if err := r.Live.List(ctx, list, client.InNamespace(namespace)); err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
-			return 0, "", err
-		}
-		if more, name := users(list, key); more > 0 {
-			count, first = count+more, name
-		}
-	}
-	return count, first, nil
-}
-
-// users counts the ClientGrants that own grants in an Auth0Tenant, and names one of them.
-func users(list *v1alpha1.ClientGrantList, key types.NamespacedName) (count int, first string) {
-	for i := range list.Items {
-		user := &list.Items[i]
-		if user.TenantKey() != key || !controllerutil.ContainsFinalizer(user, v1alpha1.ClientGrantFinalizer) {
-			continue
-		}
-		if count++; first == "" {
-			first = client.ObjectKeyFromObject(user).String()
-		}
-	}
-	return count, first
-}
-
 // tellGrants wakes the ClientGrants of an Auth0Tenant when its spec or whether it can be used changed.
 func (r *Reconciler) tellGrants(ctx context.Context, key types.NamespacedName, obj *v1alpha1.Auth0Tenant, known *knownTenant) {
 	r.Sessions.SetTried(budget.Key(key), string(obj.UID))
@@ -268,7 +204,7 @@ func (r *Reconciler) forget(ctx context.Context, key types.NamespacedName) {
 	r.grants().wake(ctx, key)
 	switch was := r.Sessions.ForgetOperator(budget.Key(key)); {
 	case was == tenant.Operator{}:
-		r.grants().wakeAll(ctx) // It went before anybody looked: who waits to know its application is not known.
+		r.grants().wakeAll(ctx) // It went before anybody looked: which ClientGrants wait to know its application is not known.
 	case was.ClientID != "":
 		r.grants().wakeHost(ctx, was.Host)
 	}
@@ -287,43 +223,4 @@ func (r *Reconciler) knownOf(key types.NamespacedName, obj *v1alpha1.Auth0Tenant
 		r.Sessions.Close(budget.Key(key)) // Deleted and made again before anybody looked.
 	}
 	return known
-}
-
-// SetupWithManager registers the reconciler with its watches.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.known = map[types.NamespacedName]*knownTenant{}
-	if err := cached.IndexAuth0Tenants(mgr); err != nil {
-		return err
-	}
-	changed := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
-	secrets, err := r.secrets(mgr)
-	if err != nil {
-		return err
-	}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("auth0tenant").
-		For(&v1alpha1.Auth0Tenant{}, builder.WithPredicates(changed)).
-		WatchesRawSource(secrets).
-		WatchesRawSource(r.Queue.Source()).
-		WithOptions(wake.Options(tenantWorkers)).
-		Complete(r)
-}
-
-// tenantWorkers is the number of Auth0Tenants that are reconciled at once: one that does not answer must not keep the
-// others.
-const tenantWorkers = 8
-
-// usersOf returns the Auth0Tenants that use a Secret.
-func (r *Reconciler) usersOf(ctx context.Context, secret client.Object) []reconcile.Request {
-	users := &v1alpha1.Auth0TenantList{}
-	err := r.List(ctx, users, client.InNamespace(secret.GetNamespace()), client.MatchingFields{cached.IndexSecret: secret.GetName()})
-	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Listing the Auth0Tenants of a Secret")
-		return nil
-	}
-	requests := make([]reconcile.Request, 0, len(users.Items))
-	for i := range users.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&users.Items[i])})
-	}
-	return requests
 }

@@ -74,7 +74,7 @@ func Of(err error) *Outcome {
 		limited := passing(err, v1alpha1.ReasonRateLimited, "The tenant's rate limit is reached; the operator goes on when it allows.")
 		limited.Retry = true
 		return limited
-	case errors.As(err, &call) && call.Status < http.StatusInternalServerError && call.Status != http.StatusRequestTimeout:
+	case errors.As(err, &call) && !auth0.Unanswered(call):
 		return rejected(call)
 	case tenant.Refused(err):
 		return credentialsRefused(err)
@@ -112,14 +112,12 @@ func Unavailable(err error) *Outcome {
 }
 
 // rejected tells what Auth0 refused. 401 and a missing scope are the Auth0Tenant's trouble, which has its own condition for
-// it. An answer that is not the API's own is none: it comes from a proxy in front of it.
+// it.
 func rejected(call *auth0.Error) *Outcome {
 	var o *Outcome
 	switch {
-	case call.Status == http.StatusUnauthorized || call.Status == http.StatusForbidden && call.Code == "insufficient_scope":
+	case auth0.IsUnauthorized(call) || call.Status == http.StatusForbidden && call.Code == "insufficient_scope":
 		return credentialsRefused(call)
-	case call.Status == http.StatusForbidden && call.Foreign:
-		return Unavailable(call)
 	case call.Status == http.StatusNotFound:
 		o = Waiting(v1alpha1.ReasonRejected,
 			"Auth0 does not know the client or the API: %q. Check spec.clientRef and spec.audience, or create them in the tenant.",

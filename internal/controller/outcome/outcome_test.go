@@ -23,6 +23,11 @@ func answered(status int, code string) error {
 	return &auth0.Error{Method: http.MethodPost, Route: "/api/v2/client-grants", Status: status, Code: code, Message: "said so"}
 }
 
+// foreign is an answer that is not the Management API's own.
+func foreign(status int) error {
+	return &auth0.Error{Method: http.MethodDelete, Status: status, Foreign: true}
+}
+
 // told is what becomes of an error.
 type told struct {
 	reason                              string
@@ -71,7 +76,14 @@ func TestOf(t *testing.T) {
 		"403 for a scope":                   {answered(403, "insufficient_scope"), notReady},
 		"403 for a limit of the plan":       {answered(403, "too_many_entities"), rejected},
 		"403 without a code":                {answered(403, ""), rejected},
-		"403 of a proxy in front of Auth0":  {&auth0.Error{Status: 403, Foreign: true}, unavailable},
+		"403 of a proxy in front of Auth0":  {foreign(403), unavailable},
+		"400 of a proxy in front of Auth0":  {foreign(400), unavailable},
+		"401 of a proxy in front of Auth0":  {foreign(401), unavailable},
+		"404 of a proxy in front of Auth0":  {foreign(404), unavailable},
+		"429 of a proxy in front of Auth0":  {foreign(429), limited},
+		"a redirect to a proxy's own page":  {foreign(302), unavailable},
+		"a conflict in no words":            {foreign(409), rejected},
+		"a token request that a proxy ends": {&auth0.TokenError{Status: 403, Foreign: true, Hint: auth0.HintUnavailable}, unavailable},
 		"400":                               {answered(400, "invalid_body"), rejected},
 		"409":                               {answered(409, ""), rejected},
 		"413":                               {answered(413, ""), rejected},

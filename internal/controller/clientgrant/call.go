@@ -38,7 +38,7 @@ func (p *pass) call(ctx context.Context, s *lifecycle.Step) error {
 	return err
 }
 
-// create makes a grant. What was planned is recorded already, so that its effect is found and known as the object's own
+// create makes a grant. The plan is recorded already, so that its effect is found and known as the object's own
 // whatever happens after.
 func (p *pass) create(ctx context.Context, do lifecycle.Create) (lifecycle.Answer, error) {
 	p.auditWrite("Creating a grant", do.Cause, do.Identity, "", grant.Difference{Added: do.Body.Scope})

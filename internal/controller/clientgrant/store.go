@@ -71,8 +71,8 @@ func (p *pass) hold(ctx context.Context) error {
 	return nil
 }
 
-// release takes finalizer and records back, in this order. What is left in the tenant is not touched, and never again taken
-// for this object's own.
+// release takes finalizer and records back, in this order. A grant that is left in the tenant is not touched, and never again
+// taken for this object's own.
 func (p *pass) release(ctx context.Context, s *lifecycle.Step) error {
 	p.noteLeft(s)
 	if s.Cause == lifecycle.CauseHandOver {

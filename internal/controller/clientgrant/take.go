@@ -177,8 +177,8 @@ func writesToTenant(do lifecycle.Action) bool {
 	return false
 }
 
-// writeClass is how urgent a write to the tenant is. What Auth0 has refused goes behind what it may accept: many objects that
-// it refuses must not delay the others.
+// writeClass is how urgent a write to the tenant is. Requests that Auth0 has refused go behind those that it may accept: many
+// objects that it refuses must not delay the others.
 func (p *pass) writeClass(do lifecycle.Action) budget.Class {
 	why := lifecycle.CauseDeletion
 	switch do := do.(type) {

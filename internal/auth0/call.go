@@ -2,13 +2,12 @@ package auth0
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -152,7 +151,19 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-func isJSON(header http.Header) bool {
-	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
-	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+// newError reads the body of an error: {"statusCode","error","message","errorCode"} (recorded; errorCode may be missing). A
+// body with neither statusCode nor errorCode is foreign; its message is shown all the same.
+func newError(call apiCall, answer apiAnswer, secrets ...string) *Error {
+	var told struct {
+		Status  *int   `json:"statusCode"`
+		Code    string `json:"errorCode"`
+		Message string `json:"message"`
+	}
+	if isJSON(answer.header) {
+		_ = json.Unmarshal(answer.body, &told)
+	}
+	return &Error{
+		Method: call.method, Route: call.route, Status: answer.status, Foreign: told.Status == nil && told.Code == "",
+		Code: shown(told.Code, secrets...), Message: shown(told.Message, secrets...), RateLimit: answer.rateLimit,
+	}
 }

@@ -2,7 +2,6 @@ package auth0
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -142,21 +141,4 @@ func Unanswered(err error) bool {
 	}
 	answered, ok := errors.AsType[*Error](err)
 	return ok && (troubled(answered.Status) || answered.Foreign && !IsRateLimited(err) && !IsConflict(err))
-}
-
-// newError reads the body of an error: {"statusCode","error","message","errorCode"} (recorded; errorCode may be missing). A
-// body with neither statusCode nor errorCode is foreign; its message is shown all the same.
-func newError(call apiCall, answer apiAnswer, secrets ...string) *Error {
-	var told struct {
-		Status  *int   `json:"statusCode"`
-		Code    string `json:"errorCode"`
-		Message string `json:"message"`
-	}
-	if isJSON(answer.header) {
-		_ = json.Unmarshal(answer.body, &told)
-	}
-	return &Error{
-		Method: call.method, Route: call.route, Status: answer.status, Foreign: told.Status == nil && told.Code == "",
-		Code: shown(told.Code, secrets...), Message: shown(told.Message, secrets...), RateLimit: answer.rateLimit,
-	}
 }

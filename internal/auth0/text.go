@@ -1,6 +1,8 @@
 package auth0
 
 import (
+	"mime"
+	"net/http"
 	"net/url"
 	"strings"
 	"unicode"
@@ -66,4 +68,10 @@ func isVisible(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(character rune) bool {
 		return character <= ' ' || character > '~'
 	})
+}
+
+// isJSON says whether an answer says of itself that it is JSON.
+func isJSON(header http.Header) bool {
+	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
 }

@@ -52,6 +52,9 @@ func (h Hint) String() string {
 	return "the token endpoint refused the request"
 }
 
+// oauthRoute is the path of the token endpoint.
+const oauthRoute = "/oauth/token"
+
 // TokenError is a refused token request: the API call that needed the token was not made. It holds nothing of the
 // answer's body but a code that is in the list of known ones.
 type TokenError struct {

@@ -13,11 +13,8 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-const (
-	oauthRoute = "/oauth/token"
-	// assumedLife is how long a token is used whose answer names no life. Recorded answers always do.
-	assumedLife = 10 * time.Minute
-)
+// assumedLife is how long a token is used whose answer names no life. Recorded answers always do.
+const assumedLife = 10 * time.Minute
 
 var (
 	errTokenAnswer = errors.New("the answer of the token endpoint is no token answer")

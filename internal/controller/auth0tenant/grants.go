@@ -20,10 +20,6 @@ type grants struct {
 	pending func(types.NamespacedName) []types.NamespacedName
 }
 
-func (r *Reconciler) grants() grants {
-	return grants{Reader: r.Client, queue: r.Grants, pending: r.Pending}
-}
-
 // of lists the ClientGrants of an Auth0Tenant in the cache, to be read alone.
 func (g grants) of(ctx context.Context, key types.NamespacedName) (*v1alpha1.ClientGrantList, error) {
 	list := &v1alpha1.ClientGrantList{}

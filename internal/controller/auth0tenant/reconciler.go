@@ -224,3 +224,7 @@ func (r *Reconciler) knownOf(key types.NamespacedName, obj *v1alpha1.Auth0Tenant
 	}
 	return known
 }
+
+func (r *Reconciler) grants() grants {
+	return grants{Reader: r.Client, queue: r.Grants, pending: r.Pending}
+}

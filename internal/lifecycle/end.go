@@ -125,7 +125,7 @@ func (d *decision) orphan(records []*grant.Record) Step {
 			if !d.Tenant.Decide(r.Identity, *fields, v1alpha1.RightOrphan).Allowed {
 				return d.wait(status.Waiting(v1alpha1.ReasonDeletionBlocked,
 					"No access rule of Auth0Tenant %q that allows this grant gives the right Orphan: set spec.deletionPolicy to Delete to revoke it. %s",
-					d.Tenant.Name, d.howToRelease()))
+					d.Tenant.Name, d.howToRelease(d.record, d.replaces)))
 			}
 		}
 		d.left = append(d.left, Left{r.Identity, "its deletionPolicy is Orphan"})

@@ -67,7 +67,7 @@ func (d *decision) limited() *Step {
 	if !d.Tenant.Near {
 		text = "The Auth0Tenant's limit of deletions is used up"
 	}
-	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionHeld, "%s: the grant is revoked later. %s", text, d.howToRelease()), wait)
+	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionHeld, "%s: the grant is revoked later. %s", text, d.howToRelease(d.record, d.replaces)), wait)
 }
 
 // mayRevoke is why the tenant may not be asked and told for this deletion; nil where it may.
@@ -102,7 +102,7 @@ func (d *decision) blocked(format string, args ...any) *Step {
 	if !d.Tenant.Near && d.Tenant.Exists {
 		reason = fmt.Sprintf("Auth0Tenant %q in namespace %q does not let the grant be revoked now.", d.Tenant.Name, d.Tenant.Namespace)
 	}
-	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionBlocked, "%s %s", reason, d.howToRelease()), 0)
+	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionBlocked, "%s %s", reason, d.howToRelease(d.record, d.replaces)), 0)
 }
 
 // passing marks a deletion that waits for what may end by itself: the credentials or the tenant are in trouble.
@@ -112,14 +112,14 @@ func passing(s *Step) *Step {
 }
 
 // howToRelease says how to delete the object with the access left in place.
-func (d *decision) howToRelease() string {
-	for _, r := range []*grant.Record{d.record, d.replaces} {
-		if r != nil && d.Tenant.Exists && !d.Tenant.Orphans && !d.Tenant.Decide(r.Identity, d.Object.Fields, v1alpha1.RightOrphan).Allowed {
+func (w *World) howToRelease(records ...*grant.Record) string {
+	for _, r := range records {
+		if r != nil && w.Tenant.Exists && !w.Tenant.Orphans && !w.Tenant.Decide(r.Identity, w.Object.Fields, v1alpha1.RightOrphan).Allowed {
 			return fmt.Sprintf("To delete this object and leave the access in place: the owner of Auth0Tenant %q sets its spec.deletionPolicy to Orphan, "+
-				"or gives this namespace the right Orphan.", d.Tenant.Name)
+				"or gives this namespace the right Orphan.", w.Tenant.Name)
 		}
 	}
 	return fmt.Sprintf("To delete this object and leave the access in place: "+
 		"kubectl -n %s patch clientgrants.auth0.clientgrants.dev %s --type=merge -p '{\"spec\":{\"deletionPolicy\":\"Orphan\"}}'",
-		d.Object.Namespace, d.Object.Name)
+		w.Object.Namespace, w.Object.Name)
 }

@@ -86,7 +86,7 @@ func unreadable(obj *v1alpha1.Auth0Tenant, err error) *outcome.Outcome {
 		o.After = lastUnavailable
 		return o
 	}
-	o := outcome.Stalled(v1alpha1.ReasonSecretNotFound,
+	o := outcome.Waiting(v1alpha1.ReasonSecretNotFound,
 		"Secret %q cannot be read, correct spec.credentials.secretRef.name: %s.", name, strings.TrimSuffix(err.Error(), "."))
 	o.After = lastUnavailable
 	return o

@@ -28,13 +28,13 @@ func TestCredentials_WhatCannotBeReadIsTheTroubleOfOneAuth0TenantAlone(t *testin
 		known, stalled bool
 		reason         string
 	}{
-		"a name with a slash":               {"a/b", nil, true, true, v1alpha1.ReasonSecretNotFound},
-		"a name of two dots":                {"..", nil, true, true, v1alpha1.ReasonSecretNotFound},
-		"a name with a percent sign":        {"a%2fb", nil, true, true, v1alpha1.ReasonSecretNotFound},
+		"a name with a slash":               {"a/b", nil, true, false, v1alpha1.ReasonSecretNotFound},
+		"a name of two dots":                {"..", nil, true, false, v1alpha1.ReasonSecretNotFound},
+		"a name with a percent sign":        {"a%2fb", nil, true, false, v1alpha1.ReasonSecretNotFound},
 		"no such Secret":                    {"auth0", apierrors.NewNotFound(secretsResource, "auth0"), true, false, v1alpha1.ReasonSecretNotFound},
 		"no Role":                           {"auth0", apierrors.NewForbidden(secretsResource, "auth0", errors.New("no role")), true, true, v1alpha1.ReasonSecretForbidden},
-		"a request that is bad":             {"auth0", apierrors.NewBadRequest("bad"), true, true, v1alpha1.ReasonSecretNotFound},
-		"a request that is not valid":       {"auth0", apierrors.NewInvalid(schema.GroupKind{Kind: "Secret"}, "auth0", nil), true, true, v1alpha1.ReasonSecretNotFound},
+		"a request that is bad":             {"auth0", apierrors.NewBadRequest("bad"), true, false, v1alpha1.ReasonSecretNotFound},
+		"a request that is not valid":       {"auth0", apierrors.NewInvalid(schema.GroupKind{Kind: "Secret"}, "auth0", nil), true, false, v1alpha1.ReasonSecretNotFound},
 		"an API server that is starting":    {"auth0", apierrors.NewServiceUnavailable("starting"), false, false, v1alpha1.ReasonSecretNotFound},
 		"an API server in trouble":          {"auth0", apierrors.NewInternalError(errors.New("etcd")), false, false, v1alpha1.ReasonSecretNotFound},
 		"an API server that is busy":        {"auth0", apierrors.NewTooManyRequestsError("later"), false, false, v1alpha1.ReasonSecretNotFound},

@@ -126,7 +126,7 @@ var _ = Describe("An Auth0Tenant", func() {
 		remote := startTenant()
 		other := create(tenantFor(remote, "a/b"))
 		Eventually(conditionOf(other)).Should(Equal("False SecretNotFound"))
-		Expect(is(other, v1alpha1.ConditionStalled)).To(BeTrue())
+		Expect(is(other, v1alpha1.ConditionStalled)).To(BeFalse(), "it is waited for")
 		Expect(messageOf(other)).To(ContainSubstring(`"a/b"`))
 		available(grantFor(remote, readyTenant(remote), "read:users"))
 	})

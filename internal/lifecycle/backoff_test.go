@@ -176,3 +176,28 @@ func TestContested_AfterThreeCorrectionsInTenMinutes(t *testing.T) {
 		})
 	}
 }
+
+// A request that is repeated because the tenant said "not now" leaves nothing open: what is there after a conflict is for the
+// adoption gate, though it equals the request.
+func TestLearn_ARepeatedRequestThatWasAlwaysAnsweredMadeNothing(t *testing.T) {
+	w := backoffWorld(backoffBegan, nil)
+	for _, answer := range []Answer{
+		{At: backoffBegan}, {At: backoffBegan},
+		{At: backoffBegan, Refused: status.Stalled(v1alpha1.ReasonRejected, "there is one"), Conflict: true},
+	} {
+		s := Next(w)
+		if _, creates := s.Do.(Create); !creates {
+			t.Fatalf("the next step is %#v", s.Do)
+		}
+		w.Memory = Learn(w, s, answer)
+	}
+	equal := heldGrant("wanted")
+	w.Seen = map[grant.Identity]Observation{backoffIdentity: {Grant: equal, Began: w.Now}}
+	s := Next(w)
+	if write, withdraws := s.Do.(Write); !withdraws && s.Do != (Release{}) || withdraws && !write.Yields {
+		t.Errorf("the next step is %#v with the record %+v, want the record to be withdrawn", s.Do, s.Record)
+	}
+	if len(s.Left) > 0 {
+		t.Errorf("%v is told as left", s.Left)
+	}
+}

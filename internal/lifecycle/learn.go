@@ -35,14 +35,16 @@ func Learn(w World, s Step, a Answer) Memory {
 }
 
 func (m Memory) created(w World, do Create, a Answer) Memory {
-	answered := m.Planned == do.Body.Hash() && w.Late[do.Identity].IsZero() && !a.Unanswered
-	m.Planned, m.Sent, m.Settled, m.Drifted = "", do.Body.Hash(), "", m.Drifted || do.Cause == CauseDrift
+	// Of a request that is repeated after a refusal, nothing before is open either.
+	hash := do.Body.Hash()
+	answered := (m.Planned == hash || m.Settled == hash) && w.Late[do.Identity].IsZero() && !a.Unanswered
+	m.Planned, m.Sent, m.Settled, m.Drifted = "", hash, "", m.Drifted || do.Cause == CauseDrift
 	if a.Held != nil {
 		m.Made = a.Held.ID
 		return m.accepted(w, requestCreate, do.Cause, do.Body.Fields, a)
 	}
 	if answered {
-		m.Settled = do.Body.Hash()
+		m.Settled = hash
 	}
 	return m.refuse(requestCreate, do.Identity, nil, a)
 }

@@ -31,7 +31,7 @@ var mutations = []mutation{
 	{"asks for another grant while a request may still have its effect", "own.go", "!d.lateUntil(r).IsZero() {", "false {", "one object that refuses to adopt"},
 	{"sets the finalizer before the record", "next.go", "if !d.Object.Held && (d.acted(d.record) || d.acted(d.replaces)) {", "if !d.Object.Held {", "one object and strangers"},
 	{"sends a request before the finalizer", "own.go", "case !d.Object.Held:\n\t\treturn d.do(Hold{}, nil)", "", "one object and strangers"},
-	{"takes the record back on any refusal", "learn.go", "answered := m.Planned == do.Body.Hash() && w.Late[do.Identity].IsZero() && !a.Unanswered", "answered := !a.Unanswered", "a request that is refused"},
+	{"takes the record back on any refusal", "learn.go", "answered := (m.Planned == hash || m.Settled == hash) && w.Late[do.Identity].IsZero() && !a.Unanswered", "answered := !a.Unanswered", "a request that is refused"},
 	{"deletes by the spec", "end.go", "if s := d.revoke(r, d", "if s := d.revoke(&grant.Record{Identity: d.Wanted, ID: r.ID}, d", "an owner that is deleted"},
 	{"ignores the subject type", "../grant/record.go", "r.Identity == identity", "r.ClientID == identity.ClientID && r.Audience == identity.Audience", "one object and strangers"},
 	{"forgets what is replaced", "own.go", "d.replaces = d.record\n\t}\n\tstored", "d.replaces = nil\n\t}\n\tstored", "one object and strangers"},

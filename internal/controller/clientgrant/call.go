@@ -68,7 +68,7 @@ func (p *pass) change(ctx context.Context, do lifecycle.Change) (lifecycle.Answe
 // delete deletes a grant. Its success proves nothing: the next step looks.
 func (p *pass) delete(ctx context.Context, do lifecycle.Delete) (lifecycle.Answer, error) {
 	if err := p.countDeletion(ctx); err != nil {
-		return lifecycle.Answer{}, errors.Join(outcome.ErrStale, err)
+		return lifecycle.Answer{}, err
 	}
 	held := p.world.Seen[do.Identity].Grant
 	p.auditWrite("Deleting a grant", do.Cause, do.Identity, do.ID, grant.Difference{Removed: held.Scope})

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/world"
@@ -16,7 +17,11 @@ import (
 // bury begins to end the access of the objects that were of that name, in the place of the last pass over each: the past goes
 // on under a key of its own.
 func (r *Reconciler) bury(ctx context.Context, key types.NamespacedName) {
-	for _, obj := range r.tombstones.take(key) {
+	noted := r.tombstones.unburied(key)
+	if len(noted) == 0 {
+		return
+	}
+	for _, obj := range noted {
 		past := r.history.last(key, obj)
 		if !world.HasFinalizer(obj) && !past.held {
 			continue // It had a record and never the finalizer: nothing was ever done for it.
@@ -24,10 +29,18 @@ func (r *Reconciler) bury(ctx context.Context, key types.NamespacedName) {
 		past.memory.Deleted(time.Now())
 		r.tombstones.bury(&tombstone{obj: obj, past: past})
 		r.Queue.Add(tombstoneKey(obj))
-		for _, identity := range r.concerned(obj) {
-			for _, rival := range r.about(ctx, identity) {
-				r.Queue.Add(rival) // From now on it sees who owns the grant.
-			}
+	}
+	r.tombstones.looked(key, len(noted)) // Not before: in between nobody would answer for their grants.
+	for _, obj := range noted {
+		r.wakeAbout(ctx, obj)
+	}
+}
+
+// wakeAbout wakes the ClientGrants that are about a grant of an object that is gone: its owner has changed.
+func (r *Reconciler) wakeAbout(ctx context.Context, obj *v1alpha1.ClientGrant) {
+	for _, identity := range r.concerned(obj) {
+		for _, rival := range r.about(ctx, identity) {
+			r.Queue.Add(rival)
 		}
 	}
 }
@@ -62,5 +75,6 @@ func (r *Reconciler) reconcileTombstone(ctx context.Context, key types.Namespace
 	r.tombstones.remove(key)
 	r.Sessions.Forget(budget.Key(key))
 	r.Tenants.Add(p.stored.TenantKey())
+	r.wakeAbout(ctx, p.stored)
 	return ctrl.Result{}, nil
 }

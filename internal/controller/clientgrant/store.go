@@ -13,10 +13,12 @@ import (
 )
 
 // store takes a step that writes to the object alone. The object's version is its gate; where others are about the grant, they
-// are read from the API server, too.
+// are read from the API server, too, and where a grant is adopted or left in the tenant the rules are.
 func (p *pass) store(ctx context.Context, s *lifecycle.Step) error {
 	do, writes := s.Do.(lifecycle.Write)
-	if len(p.world.Rivals) > 0 && (!writes || do.Owns || do.Yields) {
+	adopts := do.Owns && s.Cause == lifecycle.CauseAdoption
+	contested := len(p.world.Rivals) > 0 && (!writes || do.Owns || do.Yields)
+	if !p.ownsNothing(s) && (adopts || contested || len(s.Left) > 0) {
 		if err := p.gate(ctx, s); err != nil {
 			return err
 		}
@@ -28,6 +30,12 @@ func (p *pass) store(ctx context.Context, s *lifecycle.Step) error {
 		return p.release(ctx, s)
 	}
 	return p.record(ctx, s, do)
+}
+
+// ownsNothing says that a step lets an object go that owns nothing: no other one is concerned.
+func (p *pass) ownsNothing(s *lifecycle.Step) bool {
+	_, lets := s.Do.(lifecycle.Release)
+	return lets && p.world.Object.Record == nil && p.world.Object.Replaces == nil && len(s.Left) == 0
 }
 
 // record stores the ownership records, before anything is done for which they stand.

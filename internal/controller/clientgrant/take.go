@@ -158,6 +158,9 @@ func (p *pass) act(ctx context.Context, s *lifecycle.Step) error {
 		write = p.call
 	}
 	about := p.about(s)
+	if p.ownsNothing(s) {
+		about = nil
+	}
 	if !p.locks.take(p.key, about...) {
 		return &outcome.Outcome{Silent: true}
 	}

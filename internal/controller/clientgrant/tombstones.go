@@ -75,13 +75,20 @@ func (t *tombstones) note(obj *v1alpha1.ClientGrant) {
 	}
 }
 
-// take returns the objects of that name that no pass has looked at yet.
-func (t *tombstones) take(key types.NamespacedName) []*v1alpha1.ClientGrant {
+// unburied returns the objects of that name that no pass has looked at yet.
+func (t *tombstones) unburied(key types.NamespacedName) []*v1alpha1.ClientGrant {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	taken := t.noted[key]
-	delete(t.noted, key)
-	return taken
+	return slices.Clone(t.noted[key])
+}
+
+// looked says that a pass has looked at so many of them, the oldest.
+func (t *tombstones) looked(key types.NamespacedName, count int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.noted[key] = t.noted[key][count:]; len(t.noted[key]) == 0 {
+		delete(t.noted, key)
+	}
 }
 
 func (t *tombstones) bury(of *tombstone) {

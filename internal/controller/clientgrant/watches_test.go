@@ -19,13 +19,13 @@ func TestDeleting_KeepsAnObjectThatIsSeenToBecomeAnotherOne(t *testing.T) {
 	before.Status.OwnershipRecord = v1alpha1.OwnershipRecord{Origin: v1alpha1.OriginCreated, ClientID: "app", GrantID: "cgr_1"}
 	same := before.DeepCopy()
 	r.deleting(event.UpdateEvent{ObjectOld: before, ObjectNew: same})
-	if kept := r.tombstones.take(client.ObjectKeyFromObject(before)); len(kept) != 0 {
+	if kept := r.tombstones.unburied(client.ObjectKeyFromObject(before)); len(kept) != 0 {
 		t.Errorf("kept %v of an object that is still there", kept)
 	}
 	again := before.DeepCopy()
 	again.UID, again.Status = "second", v1alpha1.ClientGrantStatus{}
 	r.deleting(event.UpdateEvent{ObjectOld: before, ObjectNew: again})
-	if kept := r.tombstones.take(client.ObjectKeyFromObject(before)); len(kept) != 1 || kept[0].UID != "first" {
+	if kept := r.tombstones.unburied(client.ObjectKeyFromObject(before)); len(kept) != 1 || kept[0].UID != "first" {
 		t.Errorf("kept %v, want the first object: nobody else would revoke its grant", kept)
 	}
 }

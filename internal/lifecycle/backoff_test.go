@@ -182,7 +182,8 @@ func TestContested_AfterThreeCorrectionsInTenMinutes(t *testing.T) {
 func TestLearn_ARepeatedRequestThatWasAlwaysAnsweredMadeNothing(t *testing.T) {
 	w := backoffWorld(backoffBegan, nil)
 	for _, answer := range []Answer{
-		{At: backoffBegan}, {At: backoffBegan},
+		{At: backoffBegan},
+		{At: backoffBegan},
 		{At: backoffBegan, Refused: status.Stalled(v1alpha1.ReasonRejected, "there is one"), Conflict: true},
 	} {
 		s := Next(w)

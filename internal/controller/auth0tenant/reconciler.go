@@ -148,7 +148,7 @@ func (r *Reconciler) finish(ctx context.Context, obj, stored *v1alpha1.Auth0Tena
 ) (ctrl.Result, error) {
 	status.Conditions{List: &obj.Status.Conditions, Generation: obj.Generation}.Set(&s.State)
 	obj.Status.ObservedGeneration = obj.Generation
-	r.answer(obj, known)
+	r.answer(obj, known, s)
 	if !equality.Semantic.DeepEqual(obj.Status, stored.Status) {
 		patch := client.MergeFromWithOptions(stored, client.MergeFromWithOptimisticLock{})
 		err := r.Status().Patch(ctx, obj, patch)
@@ -162,8 +162,9 @@ func (r *Reconciler) finish(ctx context.Context, obj, stored *v1alpha1.Auth0Tena
 	return ctrl.Result{RequeueAfter: s.After}, nil
 }
 
-// answer starts the refresh that the annotation asks for, and answers it in the status when it came to its end.
-func (r *Reconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant) {
+// answer starts the refresh that the annotation asks for, and answers it in the status when it came to its end. What was
+// refused since this pass looked at the session is told first, by the next one.
+func (r *Reconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant, told *outcome.Outcome) {
 	request := obj.Annotations[v1alpha1.ReconcileRequestAnnotation]
 	if request == "" || request == obj.Status.LastHandledReconcileAt {
 		return
@@ -176,7 +177,11 @@ func (r *Reconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant) {
 	if known.request != request {
 		known.request, known.asked, known.refresh = request, time.Now(), session.Refresh()
 	}
-	if health := session.Health(); health.Completed >= known.refresh || health.Failed.After(known.asked) {
+	health := session.Health()
+	if told.Ready && health.Suspect {
+		return
+	}
+	if health.Completed >= known.refresh || health.Failed.After(known.asked) {
 		obj.Status.LastHandledReconcileAt = request
 	}
 }

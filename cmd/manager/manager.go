@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
+	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/controller"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/auth0tenant"
 )
@@ -130,7 +131,7 @@ func managerOptions(o *options) ctrl.Options {
 		RetryPeriod:            new(retryPeriod),
 		// The process ends right after: the next leader need not wait for the lease to run out.
 		LeaderElectionReleaseOnCancel: true,
-		Cache:                         controller.CacheOptions(o.tenantNamespaces, o.watchNamespaces),
+		Cache:                         cached.Options(o.tenantNamespaces, o.watchNamespaces),
 	}
 }
 

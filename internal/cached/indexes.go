@@ -20,16 +20,25 @@ const (
 	IndexSecret    = "secret"
 )
 
-// About is what ClientGrants that record the identity or ask for it have in common. It leaves the tenant out, which not
-// every spec tells.
-func About(identity grant.Identity) string {
-	return identity.SubjectType + " " + identity.DefaultFor + " " + identity.ClientID + " " + identity.Audience
+// ClientGrantsAbout lists the ClientGrants in the cache that record a grant or may ask for it, to be read alone. The tenant
+// does not count, which not every spec tells, nor whose the grant is where a reference names the client.
+func ClientGrantsAbout(ctx context.Context, objects client.Reader, identity grant.Identity) (found []*v1alpha1.ClientGrant, err error) {
+	ofAnybody := grant.Identity{SubjectType: identity.SubjectType, Audience: identity.Audience}
+	for _, value := range []string{about(identity), about(ofAnybody)} {
+		list := &v1alpha1.ClientGrantList{}
+		if err := objects.List(ctx, list, client.MatchingFields{IndexAbout: value}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			found = append(found, &list.Items[i])
+		}
+	}
+	return found, nil
 }
 
-// Unresolved is the identity without whose it is, which is not known of a reference.
-func Unresolved(identity grant.Identity) grant.Identity {
-	identity.ClientID, identity.DefaultFor = "", ""
-	return identity
+// about is what ClientGrants that record the identity or ask for it have in common.
+func about(identity grant.Identity) string {
+	return identity.SubjectType + " " + identity.DefaultFor + " " + identity.ClientID + " " + identity.Audience
 }
 
 // IndexClientGrants registers the indexes of ClientGrants.
@@ -38,12 +47,9 @@ func IndexClientGrants(mgr ctrl.Manager) error {
 		// One index for both: nearly every object records what it asks for, and an entry that no other object shares takes
 		// a kilobyte.
 		IndexAbout: func(obj *v1alpha1.ClientGrant) []string {
-			values := []string{About(grant.Identity{
-				ClientID: obj.Spec.ClientRef.ID, DefaultFor: obj.Spec.ClientRef.DefaultFor,
-				SubjectType: string(obj.Spec.SubjectType), Audience: obj.Spec.Audience,
-			})}
+			values := []string{about(ownership.Asked(obj))}
 			for _, identity := range ownership.Identities(obj) {
-				if value := About(identity); !slices.Contains(values, value) {
+				if value := about(identity); !slices.Contains(values, value) {
 					values = append(values, value)
 				}
 			}

@@ -9,12 +9,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
-	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/auth0tenant"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/clientgrant"
 	"github.com/clientgrants/clientgrant-operator/internal/metrics"
@@ -48,11 +46,6 @@ func NewScheme() *runtime.Scheme {
 		}
 	}
 	return scheme
-}
-
-// CacheOptions are those of the cache that the reconcilers read from; see cached.Options.
-func CacheOptions(tenantNamespaces, namespaces []string) cache.Options {
-	return cached.Options(tenantNamespaces, namespaces)
 }
 
 // SetUp registers the two reconcilers, which wake each other by their queues, and ends their sessions with the manager.

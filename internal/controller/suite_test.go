@@ -27,6 +27,7 @@ import (
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/controller"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/auth0tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
@@ -102,7 +103,7 @@ func trustSimulators() {
 func startOperator(namespaces ...string) {
 	mgr, err := ctrl.NewManager(restCfg, ctrl.Options{
 		Scheme: controller.NewScheme(), Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache:      controller.CacheOptions([]string{namespace}, namespaces),
+		Cache:      cached.Options([]string{namespace}, namespaces),
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())

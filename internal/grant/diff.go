@@ -3,6 +3,7 @@ package grant
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The closed values of optional fields: what an absent field means.
@@ -186,6 +187,11 @@ func Wider(desired Fields, observed Grant) []string {
 // Summary counts scopes that come and go: "+2 -1".
 func (d Difference) Summary() string {
 	return fmt.Sprintf("+%d -%d", len(d.Added), len(d.Removed))
+}
+
+// String is the summary with the names of the fields that differ: "scopes +2 -1, allow_any_organization".
+func (d Difference) String() string {
+	return strings.Join(append([]string{"scopes " + d.Summary()}, d.Fields...), ", ")
 }
 
 // Distinct returns the values without duplicates, in order: the Management API may refuse duplicates, and keeps order.

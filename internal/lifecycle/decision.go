@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"strings"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
@@ -71,11 +70,4 @@ func orElse(s *Step, otherwise func() Step) Step {
 		return *s
 	}
 	return otherwise()
-}
-
-func fieldList(fields []string) string {
-	if len(fields) == 0 {
-		return ""
-	}
-	return ", " + strings.Join(fields, ", ")
 }

@@ -55,13 +55,25 @@ func (m Memory) changed(w World, do Change, a Answer) Memory {
 		m.InPlace = grant.Identity{} // What is given back later is no correction.
 	}
 	seen, request := w.Seen[do.Identity].Grant, requestChange
-	if seen != nil && grant.Reduces(do.Fields, *seen) {
+	if w.TakesAway(do) {
 		request = requestReduce
 	}
 	if a.Held != nil {
 		return m.accepted(w, request, do.Cause, do.Fields, a)
 	}
 	return m.refuse(request, do.Identity, seen, a)
+}
+
+// TakesAway says whether a request only takes access away.
+func (w *World) TakesAway(do Action) bool {
+	switch do := do.(type) {
+	case Delete:
+		return true
+	case Change:
+		seen := w.Seen[do.Identity].Grant
+		return seen != nil && grant.Reduces(do.Fields, *seen)
+	}
+	return false
 }
 
 func (m Memory) deleted(w World, do Delete, a Answer) Memory {
@@ -87,9 +99,8 @@ func (m Memory) accepted(w World, of request, cause Cause, sent grant.Fields, a 
 	}
 	sent.Scope = grant.Without(sent.Scope, grant.Without(m.Dropped, a.Held.Scope))
 	if left := grant.Diff(sent, *a.Held); !left.Empty() {
-		difference := grant.Describe(left, *a.Held)
 		return m.refuse(of, w.Wanted, a.Held, Answer{At: a.At, Refused: status.Stalled(v1alpha1.ReasonRejected,
-			"Auth0 accepted but did not take over: scopes %s%s.", difference.Summary(), fieldList(difference.Fields))})
+			"Auth0 accepted but did not take over: %s.", grant.Describe(left, *a.Held))})
 	}
 	return m
 }

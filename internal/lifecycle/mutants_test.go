@@ -34,7 +34,7 @@ var mutations = []mutation{
 	{"takes the record back on any refusal", "learn.go", "answered := (m.Planned == hash || m.Settled == hash) && w.Late[do.Identity].IsZero() && !a.Unanswered", "answered := !a.Unanswered", "a request that is refused"},
 	{"deletes by the spec", "end.go", "if s := d.revoke(r, d", "if s := d.revoke(&grant.Record{Identity: d.Wanted, ID: r.ID}, d", "an owner that is deleted"},
 	{"ignores the subject type", "../grant/record.go", "r.Identity == identity", "r.ClientID == identity.ClientID && r.Audience == identity.Audience", "one object and strangers"},
-	{"forgets what is replaced", "own.go", "d.replaces = d.record\n\t}\n\tstored", "d.replaces = nil\n\t}\n\tstored", "one object and strangers"},
+	{"forgets what is replaced", "own.go", "d.replaces = d.record\n\t}\n\td.record", "d.replaces = nil\n\t}\n\td.record", "one object and strangers"},
 	{"drops what is replaced without revoking it", "replace.go", "if s == nil && !done {", "if s == nil && d.Object.Deleting {", "one object and strangers"},
 	{"lets go before the successor has the record", "handover.go", "case next.has(*held, r.Identity):", "case grant.Narrow(next.Fields, *held).Empty():", "two objects"},
 	{"lets go before the successor has its finalizer", "rank.go", "return r.records(identity) && r.Held && grant", "return r.records(identity) && grant", "two objects"},

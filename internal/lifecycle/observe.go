@@ -8,7 +8,7 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/status"
 )
 
-// report says, without writing anything, what enforcing would change.
+// report says what enforcing would change. Nothing is written to the tenant; a record that is not needed is let go of.
 func (d *decision) report() Step {
 	if s := d.tidy(); d.violation != nil || s != nil {
 		return d.rest(nil)
@@ -41,9 +41,8 @@ func (d *decision) report() Step {
 // reportChange says what enforcing would change of a grant that is there.
 func (d *decision) reportChange(held grant.Grant) Step {
 	change, revoked := grant.Diff(d.Object.Fields, held), d.alsoRevoked()
-	difference := grant.Describe(change, held)
-	tell := status.Waiting(v1alpha1.ReasonWouldChange, "Enforcing would change the grant: scopes %s%s (status.drift names them)%s.",
-		difference.Summary(), fieldList(difference.Fields), revoked)
+	tell := status.Waiting(v1alpha1.ReasonWouldChange, "Enforcing would change the grant: %s (status.drift names them)%s.",
+		grant.Describe(change, held), revoked)
 	switch {
 	case change.Empty() && revoked == "":
 		tell = &status.State{Reason: v1alpha1.ReasonObserved, Message: "Enforcing would change nothing.", Ready: true}

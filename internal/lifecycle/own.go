@@ -14,10 +14,9 @@ func (d *decision) own(record grant.Record, why Cause) *Step {
 	if d.record != nil && !d.record.Of(record.Identity) && d.acted(d.record) && d.replaces == nil {
 		d.replaces = d.record
 	}
-	stored := d.Object.Record
 	d.record = &record
 	switch {
-	case stored == nil || *stored != record || d.replaces != d.Object.Replaces && !same(d.replaces, d.Object.Replaces):
+	case !same(d.record, d.Object.Record) || !same(d.replaces, d.Object.Replaces):
 		s := d.do(Write{Plans: record.Sent != "", Owns: true}, nil)
 		s.Cause = why
 		return s

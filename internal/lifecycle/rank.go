@@ -57,6 +57,11 @@ func (r *Rival) eligible(identity grant.Identity, held *grant.Grant) bool {
 	return r.Known && r.Usable && r.asksFor(identity, held)
 }
 
+// Awaited says whether another ClientGrant could own the grant that the object owns and wants.
+func Awaited(w *World) bool {
+	return w.Object.Record.Of(w.Wanted) && slices.ContainsFunc(w.Rivals, func(r Rival) bool { return r.Known && r.asksFor(w.Wanted, nil) })
+}
+
 // awaitsRival says whether a rival may turn out to be eligible once its Auth0Tenant was tried.
 func (w *World) awaitsRival(identity grant.Identity) bool {
 	return slices.ContainsFunc(w.Rivals, func(r Rival) bool { return r.Untried && r.asksFor(identity, nil) })

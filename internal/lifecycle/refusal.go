@@ -114,22 +114,16 @@ const (
 // deletes notes an accepted deletion.
 func (m Memory) deletes(identity grant.Identity, id string, at time.Time) Memory {
 	last := Deletion{Identity: identity, ID: id}
-	rest := make([]Deletion, 0, len(m.Deletions)+1)
-	for _, d := range m.Deletions {
-		if d.Identity == identity && d.ID == id {
-			last.Count = d.Count
-		}
-		if d.Identity != identity {
-			rest = append(rest, d)
-		}
+	if before := m.deletion(identity, id); before != nil {
+		last.Count = before.Count
 	}
 	pause := firstDeletion
 	for range last.Count {
 		pause = min(pause*deletionFactor, lastDeletion)
 	}
 	last.Count, last.Until = last.Count+1, at.Add(pause)
-	rest = append(rest, last)
-	m.Deletions = rest
+	m.Deletions = slices.DeleteFunc(slices.Clone(m.Deletions), func(d Deletion) bool { return d.Identity == identity })
+	m.Deletions = append(m.Deletions, last)
 	return m
 }
 

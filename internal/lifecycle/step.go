@@ -86,6 +86,19 @@ func (Create) action()  {}
 func (Change) action()  {}
 func (Delete) action()  {}
 
+// RequestOf says whether an action is a request that writes to the tenant, and who is behind it.
+func RequestOf(do Action) (why Cause, is bool) {
+	switch do := do.(type) {
+	case Create:
+		return do.Cause, true
+	case Change:
+		return do.Cause, true
+	case Delete:
+		return do.Cause, true
+	}
+	return "", false
+}
+
 // Cause says in the audit log who is behind a write.
 type Cause string
 

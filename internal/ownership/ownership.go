@@ -1,4 +1,4 @@
-// Package ownership reads and writes the ownership records in a ClientGrant's status.
+// Package ownership says which grants a ClientGrant records in its status, and which one its spec asks for.
 package ownership
 
 import (
@@ -50,4 +50,12 @@ func Identities(obj *v1alpha1.ClientGrant) (identities []grant.Identity) {
 		}
 	}
 	return identities
+}
+
+// Asked is the grant that a spec asks for: without the tenant, and without whose it is where a reference names the client.
+func Asked(obj *v1alpha1.ClientGrant) grant.Identity {
+	return grant.Identity{
+		ClientID: obj.Spec.ClientRef.ID, DefaultFor: obj.Spec.ClientRef.DefaultFor, Audience: obj.Spec.Audience,
+		SubjectType: string(obj.Spec.SubjectType),
+	}
 }

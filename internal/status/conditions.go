@@ -24,8 +24,8 @@ func (c Conditions) Set(s *State) {
 		ready = metav1.ConditionTrue
 	}
 	c.put(v1alpha1.ConditionReady, ready, s)
-	c.while(v1alpha1.ConditionReconciling, s.Working, s)
-	c.while(v1alpha1.ConditionStalled, s.Stalled, s)
+	c.While(v1alpha1.ConditionReconciling, s.Working, s)
+	c.While(v1alpha1.ConditionStalled, s.Stalled, s)
 }
 
 // Begin tells that the operator is at work on a generation of which nothing is verified yet.
@@ -40,7 +40,8 @@ func (c Conditions) ready() bool {
 	return found != nil && found.Status == metav1.ConditionTrue && found.ObservedGeneration == c.Generation
 }
 
-func (c Conditions) while(kind string, holds bool, s *State) {
+// While has a condition present for as long as the state holds.
+func (c Conditions) While(kind string, holds bool, s *State) {
 	if holds {
 		c.put(kind, metav1.ConditionTrue, s)
 		return

@@ -26,17 +26,17 @@ func (r *Reconciler) concerned(obj *v1alpha1.ClientGrant) []grant.Identity {
 	return identities
 }
 
-// about returns the keys of the ClientGrants and tombstones that record a grant or ask for it.
-func (r *Reconciler) about(ctx context.Context, identity grant.Identity) (keys []types.NamespacedName) {
-	for _, value := range []string{cached.About(identity), cached.About(cached.Unresolved(identity))} {
-		list := &v1alpha1.ClientGrantList{}
-		if err := r.List(ctx, list, client.MatchingFields{cached.IndexAbout: value}, client.UnsafeDisableDeepCopy); err != nil {
+// sharing returns the keys of the ClientGrants that record a grant of an object or ask for it, its own among them.
+func (r *Reconciler) sharing(ctx context.Context, obj *v1alpha1.ClientGrant) (keys []types.NamespacedName) {
+	for _, identity := range r.concerned(obj) {
+		others, err := cached.ClientGrantsAbout(ctx, r, identity)
+		if err != nil {
 			ctrl.LoggerFrom(ctx).Error(err, "Listing the ClientGrants that are about a grant")
 			return keys
 		}
-		for i := range list.Items {
-			if slices.Contains(r.concerned(&list.Items[i]), identity) {
-				keys = append(keys, client.ObjectKeyFromObject(&list.Items[i]))
+		for _, other := range others {
+			if slices.Contains(r.concerned(other), identity) {
+				keys = append(keys, client.ObjectKeyFromObject(other))
 			}
 		}
 	}

@@ -101,14 +101,7 @@ func answered(err error) (lifecycle.Answer, error) {
 
 // countDrift counts a grant that was found changed, once however many passes it takes to correct it, and each correction.
 func (p *pass) countDrift(drifted bool, do lifecycle.Action, answer lifecycle.Answer) {
-	why := lifecycle.CauseSpec
-	switch do := do.(type) {
-	case lifecycle.Create:
-		why = do.Cause
-	case lifecycle.Change:
-		why = do.Cause
-	}
-	if why != lifecycle.CauseDrift {
+	if why, _ := lifecycle.RequestOf(do); why != lifecycle.CauseDrift {
 		return
 	}
 	of := p.obj.TenantKey()

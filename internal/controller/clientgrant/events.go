@@ -2,7 +2,6 @@ package clientgrant
 
 import (
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -38,11 +37,7 @@ func (t *teller) eventHandedOver() {
 }
 
 func (t *teller) eventUpdated(id string, difference grant.Difference) {
-	fields := ""
-	if len(difference.Fields) > 0 {
-		fields = ", " + strings.Join(difference.Fields, ", ")
-	}
-	t.event(v1alpha1.EventUpdated, "Updated grant %s: scopes %s%s.", id, difference.Summary(), fields)
+	t.event(v1alpha1.EventUpdated, "Updated grant %s: %s.", id, difference)
 }
 
 func (t *teller) eventRevoked(id string) { t.event(v1alpha1.EventRevoked, "Revoked grant %s.", id) }

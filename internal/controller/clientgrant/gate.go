@@ -3,7 +3,6 @@ package clientgrant
 import (
 	"context"
 	"reflect"
-	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -16,13 +15,7 @@ import (
 
 // about are the grants that a step is about.
 func (p *pass) about(s *lifecycle.Step) []grant.Identity {
-	about := world.About(&p.world)
-	for _, record := range []*grant.Record{s.Record, s.Replaces} {
-		if record != nil && !slices.Contains(about, record.Identity) {
-			about = append(about, record.Identity)
-		}
-	}
-	return about
+	return world.About(&p.world, s.Record, s.Replaces)
 }
 
 // gate lets a step through that follows, too, from what the API server has now: nothing is written on old knowledge.

@@ -38,10 +38,8 @@ func (r *Reconciler) bury(ctx context.Context, key types.NamespacedName) {
 
 // wakeAbout wakes the ClientGrants that are about a grant of an object that is gone: its owner has changed.
 func (r *Reconciler) wakeAbout(ctx context.Context, obj *v1alpha1.ClientGrant) {
-	for _, identity := range r.concerned(obj) {
-		for _, rival := range r.about(ctx, identity) {
-			r.Queue.Add(rival)
-		}
+	for _, rival := range r.sharing(ctx, obj) {
+		r.Queue.Add(rival)
 	}
 }
 

@@ -114,7 +114,7 @@ func (o *object) wrote(updated *v1alpha1.ClientGrant) {
 func (o *object) writeFinalizers(ctx context.Context) error {
 	updated := o.stored.DeepCopy()
 	updated.Finalizers = o.obj.Finalizers
-	ends := !o.obj.DeletionTimestamp.IsZero() && len(updated.Finalizers) == 0
+	ends := o.isGone()
 	if ends {
 		o.tombstones.release(o.obj.UID)
 	}
@@ -135,7 +135,7 @@ func (o *object) writeFinalizers(ctx context.Context) error {
 // grant for this object's own that it has let go of.
 func (o *object) clearRecords(ctx context.Context) error {
 	updated := o.stored.DeepCopy()
-	updated.Status.OwnershipRecord, updated.Status.Replaces = v1alpha1.OwnershipRecord{}, nil
+	ownership.Set(&updated.Status, nil, nil)
 	updated.Status.Drift, updated.Status.ScopeCount = nil, nil
 	if equality.Semantic.DeepEqual(updated.Status, o.stored.Status) {
 		return nil

@@ -2,9 +2,9 @@ package clientgrant
 
 import (
 	"context"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
@@ -67,7 +67,7 @@ func (p *pass) record(ctx context.Context, s *lifecycle.Step, do lifecycle.Write
 
 // hold sets the finalizer.
 func (p *pass) hold(ctx context.Context) error {
-	p.obj.Finalizers = append(slices.Clone(p.obj.Finalizers), v1alpha1.ClientGrantFinalizer)
+	controllerutil.AddFinalizer(p.obj, v1alpha1.ClientGrantFinalizer)
 	if err := p.writeFinalizers(ctx); err != nil {
 		return p.refusedByServer(err)
 	}
@@ -89,9 +89,7 @@ func (p *pass) release(ctx context.Context, s *lifecycle.Step) error {
 	if p.gone {
 		return errReleased
 	}
-	p.obj.Finalizers = slices.DeleteFunc(slices.Clone(p.obj.Finalizers), func(finalizer string) bool {
-		return finalizer == v1alpha1.ClientGrantFinalizer
-	})
+	controllerutil.RemoveFinalizer(p.obj, v1alpha1.ClientGrantFinalizer)
 	if err := p.writeFinalizers(ctx); err != nil {
 		return p.refusedByServer(err)
 	}
@@ -101,7 +99,7 @@ func (p *pass) release(ctx context.Context, s *lifecycle.Step) error {
 		p.eventHandedOver()
 	}
 	p.tellLeft()
-	if p.obj.DeletionTimestamp.IsZero() || len(p.obj.Finalizers) > 0 {
+	if !p.isGone() {
 		if err := p.clearRecords(ctx); err != nil {
 			return err
 		}

@@ -148,7 +148,7 @@ func (p *pass) act(ctx context.Context, s *lifecycle.Step) error {
 		return err
 	}
 	write := p.store
-	if writesToTenant(s.Do) {
+	if _, writes := lifecycle.RequestOf(s.Do); writes {
 		if p.around.Session == nil {
 			return &outcome.Outcome{Silent: true, After: lookAgain}
 		}
@@ -172,28 +172,12 @@ func (p *pass) act(ctx context.Context, s *lifecycle.Step) error {
 	return write(ctx, s)
 }
 
-func writesToTenant(do lifecycle.Action) bool {
-	switch do.(type) {
-	case lifecycle.Create, lifecycle.Change, lifecycle.Delete:
-		return true
-	}
-	return false
-}
-
 // writeClass is how urgent a write to the tenant is. Requests that Auth0 has refused go behind those that it may accept: many
 // objects that it refuses must not delay the others.
 func (p *pass) writeClass(do lifecycle.Action) budget.Class {
-	why := lifecycle.CauseDeletion
-	switch do := do.(type) {
-	case lifecycle.Create:
-		why = do.Cause
-	case lifecycle.Change:
-		if seen := p.world.Seen[do.Identity].Grant; seen == nil || !grant.Reduces(do.Fields, *seen) {
-			why = do.Cause
-		}
-	}
+	why, _ := lifecycle.RequestOf(do)
 	switch {
-	case why == lifecycle.CauseDeletion:
+	case p.world.TakesAway(do):
 		return budget.ClassRevocation
 	case why == lifecycle.CauseDrift || len(p.world.Memory.Refused) > 0:
 		return budget.ClassResync

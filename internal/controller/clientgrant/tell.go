@@ -8,15 +8,12 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
-	"github.com/clientgrants/clientgrant-operator/internal/controller/world"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
 	"github.com/clientgrants/clientgrant-operator/internal/status"
@@ -148,7 +145,7 @@ func (t *teller) tellState(o *outcome.Outcome) time.Duration {
 // told is what may be told of a state in the object's namespace.
 func (t *teller) told(s *status.State) *status.State {
 	told := *s
-	if world.Awaited(&t.world) && !t.world.Object.Deleting {
+	if lifecycle.Awaited(&t.world) && !t.world.Object.Deleting {
 		told.Message += " Another ClientGrant asks for this grant too: deleting this one does not end the access."
 	}
 	of := &t.world.Tenant
@@ -163,17 +160,10 @@ func (t *teller) told(s *status.State) *status.State {
 func (t *teller) tellContested(after time.Duration) time.Duration {
 	now := time.Now()
 	until, contested := t.past.memory.Contested(now)
-	if !contested {
-		meta.RemoveStatusCondition(&t.obj.Status.Conditions, v1alpha1.ConditionContested)
-		return after
-	}
-	meta.SetStatusCondition(&t.obj.Status.Conditions, metav1.Condition{
-		Type: v1alpha1.ConditionContested, Status: metav1.ConditionTrue, ObservedGeneration: t.obj.Generation,
-		Reason: v1alpha1.ConditionContested,
-		Message: "Somebody else keeps changing this grant in the tenant: look for another tool that manages it, or for another cluster. " +
-			"Corrections are held to one for each resync.",
-	})
-	if wait := until.Sub(now); after == 0 || wait < after {
+	t.conditions().While(v1alpha1.ConditionContested, contested, status.Waiting(v1alpha1.ConditionContested,
+		"Somebody else keeps changing this grant in the tenant: look for another tool that manages it, or for another cluster. "+
+			"Corrections are held to one for each resync."))
+	if wait := until.Sub(now); contested && (after == 0 || wait < after) {
 		return wait
 	}
 	return after

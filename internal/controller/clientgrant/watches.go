@@ -156,12 +156,10 @@ func (r *Reconciler) wakeRivals(ctx context.Context, q workqueue.TypedRateLimiti
 		if !ok {
 			continue
 		}
-		for _, identity := range r.concerned(obj) {
-			for _, key := range r.about(ctx, identity) {
-				if _, done := woken[key]; !done {
-					woken[key] = struct{}{}
-					q.Add(reconcile.Request{NamespacedName: key})
-				}
+		for _, key := range r.sharing(ctx, obj) {
+			if _, done := woken[key]; !done {
+				woken[key] = struct{}{}
+				q.Add(reconcile.Request{NamespacedName: key})
 			}
 		}
 	}

@@ -12,18 +12,15 @@ import (
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/ownership"
 	"github.com/clientgrants/clientgrant-operator/internal/status"
 )
 
-// holder finds out who gets the access that a spec asks for, or why that cannot be told: from the API server, or from what is
-// remembered of the ConfigMap as the cache knows it.
-func (g *gathering) holder(ctx context.Context, obj *v1alpha1.ClientGrant) (grant.Holder, *status.State, error) {
-	at, isReference := clientAtOf(obj)
-	if !isReference {
-		return grant.Holder{ClientID: obj.Spec.ClientRef.ID, DefaultFor: obj.Spec.ClientRef.DefaultFor}, nil, nil
-	}
+// clientID finds out which client a reference names, or why that cannot be told: from the API server, or from what is remembered
+// of the ConfigMap as the cache knows it.
+func (g *gathering) clientID(ctx context.Context, at clientAt) (string, *status.State, error) {
 	if !validName(at.configMap) {
-		return grant.Holder{}, at.missing(), nil
+		return "", at.missing(), nil
 	}
 	var read clientRead
 	var err error
@@ -32,7 +29,7 @@ func (g *gathering) holder(ctx context.Context, obj *v1alpha1.ClientGrant) (gran
 	} else {
 		read, err = g.rememberedClient(ctx, at)
 	}
-	return grant.Holder{ClientID: read.clientID}, read.unusable, err
+	return read.clientID, read.unusable, err
 }
 
 // clientAt is where a client ID stands.
@@ -124,10 +121,7 @@ func (g *gathering) rememberedClient(ctx context.Context, at clientAt) (clientRe
 // Asked is the grant that an object asks for, as far as it is remembered where a reference names the client, and without the
 // tenant, which not every spec tells.
 func (g *Gatherer) Asked(obj *v1alpha1.ClientGrant) grant.Identity {
-	asked := grant.Identity{
-		ClientID: obj.Spec.ClientRef.ID, DefaultFor: obj.Spec.ClientRef.DefaultFor, Audience: obj.Spec.Audience,
-		SubjectType: string(obj.Spec.SubjectType),
-	}
+	asked := ownership.Asked(obj)
 	if at, isReference := clientAtOf(obj); isReference {
 		read, _ := g.clients.peek(at)
 		asked.ClientID = read.clientID

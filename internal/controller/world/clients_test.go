@@ -50,10 +50,11 @@ func TestResolveClient_ReadsEachVersionOfAConfigMapOnce(t *testing.T) {
 		t.Helper()
 		for range 3 {
 			g := gathering{Gatherer: r, reader: reader}
-			holder, told, err := g.holder(ctx, obj)
-			if holder.ClientID != wantID || err != nil || (told != nil) != (wantText != "") ||
+			at, _ := clientAtOf(obj)
+			clientID, told, err := g.clientID(ctx, at)
+			if clientID != wantID || err != nil || (told != nil) != (wantText != "") ||
 				told != nil && (!strings.Contains(told.Message, wantText) || strings.Contains(told.Message, "!")) {
-				t.Errorf("resolved to %q, %v, error %v, want %q, %q", holder.ClientID, told, err, wantID, wantText)
+				t.Errorf("resolved to %q, %v, error %v, want %q, %q", clientID, told, err, wantID, wantText)
 			}
 		}
 		if live.reads != wantReads {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
@@ -109,7 +110,7 @@ func rankOf(obj *v1alpha1.ClientGrant) lifecycle.Rank {
 
 // HasFinalizer says whether the operator holds an object.
 func HasFinalizer(obj *v1alpha1.ClientGrant) bool {
-	return slices.Contains(obj.Finalizers, v1alpha1.ClientGrantFinalizer)
+	return controllerutil.ContainsFinalizer(obj, v1alpha1.ClientGrantFinalizer)
 }
 
 // desired are the fields that the spec manages.
@@ -127,10 +128,10 @@ func desired(spec *v1alpha1.ClientGrantSpec) grant.Fields {
 	return fields
 }
 
-// About are the grants that the next step may be about: the wanted one and those that are recorded.
-func About(w *lifecycle.World) []grant.Identity {
+// About are the grants that a step may be about: the wanted one, those that are recorded, and those of further records.
+func About(w *lifecycle.World, further ...*grant.Record) []grant.Identity {
 	about := []grant.Identity{w.Wanted}
-	for _, record := range []*grant.Record{w.Object.Record, w.Object.Replaces} {
+	for _, record := range append([]*grant.Record{w.Object.Record, w.Object.Replaces}, further...) {
 		if record != nil && !slices.Contains(about, record.Identity) {
 			about = append(about, record.Identity)
 		}
@@ -141,7 +142,7 @@ func About(w *lifecycle.World) []grant.Identity {
 // observed adds what is known of a grant.
 func (g *gathering) observed(session *tenant.Session, identity grant.Identity, w *lifecycle.World) {
 	if seen, ok := session.Seen(identity); ok {
-		w.Seen[identity] = lifecycle.Observation{Grant: seen.Grant, Began: seen.Began}
+		w.Seen[identity] = lifecycle.Observation(seen)
 	}
 	if until, late := session.Late(identity); late {
 		w.Late[identity] = until
@@ -150,15 +151,18 @@ func (g *gathering) observed(session *tenant.Session, identity grant.Identity, w
 
 // identify finds out which grant a spec names, or why that cannot be told.
 func (g *gathering) identify(ctx context.Context, obj *v1alpha1.ClientGrant, host string) (grant.Identity, *status.State, error) {
-	holder, unresolved, err := g.holder(ctx, obj)
+	asked := ownership.Asked(obj)
+	asked.Tenant = host
+	var unresolved *status.State
+	var err error
+	if at, isReference := clientAtOf(obj); isReference {
+		asked.ClientID, unresolved, err = g.clientID(ctx, at)
+	}
 	if unresolved == nil && !validName(obj.TenantKey()) {
 		unresolved = status.Waiting(v1alpha1.ReasonTenantNotReady, "spec.tenantRef names no object: %q in namespace %q cannot exist.",
 			obj.TenantKey().Name, obj.TenantKey().Namespace)
 	}
-	return grant.Identity{
-		Tenant: host, ClientID: holder.ClientID, DefaultFor: holder.DefaultFor, Audience: obj.Spec.Audience,
-		SubjectType: string(obj.Spec.SubjectType),
-	}, unresolved, err
+	return asked, unresolved, err
 }
 
 // validName says whether the API server can be asked for an object of that name.

@@ -79,16 +79,11 @@ func (g *gathering) others(ctx context.Context, obj *v1alpha1.ClientGrant, ident
 	for _, gone := range g.Gone(identity) {
 		add(gone, true)
 	}
-	for _, value := range []string{cached.About(identity), cached.About(cached.Unresolved(identity))} {
-		list := &v1alpha1.ClientGrantList{}
-		if err := g.Cache.List(ctx, list, client.MatchingFields{cached.IndexAbout: value}, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, err
-		}
-		for i := range list.Items {
-			add(&list.Items[i], false)
-		}
+	objects, err := cached.ClientGrantsAbout(ctx, g.Cache, identity)
+	for _, one := range objects {
+		add(one, false)
 	}
-	return found, nil
+	return found, err
 }
 
 // rival is what another ClientGrant is to an object; nil where it has no Auth0Tenant and owns nothing.
@@ -120,11 +115,4 @@ func (g *gathering) rival(ctx context.Context, obj *v1alpha1.ClientGrant, of oth
 	enforced := theirs.DeletionTimestamp.IsZero() && theirs.Spec.Mode == v1alpha1.ModeEnforce
 	r.Known, r.Usable, r.Untried = session != nil, enforced && access == lifecycle.Open, enforced && access == lifecycle.Untried
 	return r, nil
-}
-
-// Awaited says whether another ClientGrant could own the grant that an object owns and wants.
-func Awaited(w *lifecycle.World) bool {
-	return w.Object.Record.Of(w.Wanted) && slices.ContainsFunc(w.Rivals, func(r lifecycle.Rival) bool {
-		return !r.Unresolved && r.Asks == w.Wanted && r.Enforces && r.Known && !r.Deleting && r.Decide(r.Asks, r.Fields).Allowed
-	})
 }

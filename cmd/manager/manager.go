@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
+	"github.com/clientgrants/clientgrant-operator/internal/auth0"
 	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/controller"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/auth0tenant"
@@ -65,6 +66,7 @@ func newManager(o *options) (ctrl.Manager, error) {
 			TenantNamespaces: o.tenantNamespaces, AllowedDomains: o.allowedDomains, ReadOnly: o.readOnly,
 		},
 		Namespaces: o.watchNamespaces, Guard: guard, UserAgent: "clientgrant-operator/" + version, Workers: o.workers,
+		CallTimeout: auth0.DefaultTimeout,
 	})
 	if err != nil {
 		return nil, err

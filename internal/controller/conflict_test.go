@@ -171,6 +171,7 @@ var _ = Describe("Two ClientGrants of one identity", func() {
 				if !gone(obj)() && readyOf(obj) == "True Available" {
 					remove(obj)
 					Eventually(gone(obj)).Should(BeTrue())
+					break
 				}
 			}
 		}

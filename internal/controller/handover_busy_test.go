@@ -72,9 +72,11 @@ var _ = Describe("Owners that hand grants to each other", func() {
 		ofC := *remoteOf(remote, c)
 		remote.ClearLog()
 		first, second, third := a.Spec.Audience, b.Spec.Audience, c.Spec.Audience
+		stop() // Between two edits nobody asks for one of the grants: it would be revoked.
 		edit(a, about(second))
 		edit(b, about(third))
 		edit(c, about(first))
+		startOperator()
 		expectHolds(a, ofB)
 		expectHolds(b, ofC)
 		expectHolds(c, ofA)

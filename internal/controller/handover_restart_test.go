@@ -69,7 +69,7 @@ var _ = Describe("A restart in the middle", func() {
 				}
 			}
 			for _, obj := range ending {
-				Eventually(gone(obj)).WithTimeout(afterTimeout).Should(BeTrue())
+				Eventually(gone(obj)).Should(BeTrue())
 			}
 			Expect(remote.GrantCount()).To(BeZero())
 			Expect(interrupted).To(BeNumerically(">=", 3))

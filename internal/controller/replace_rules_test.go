@@ -78,7 +78,7 @@ var _ = Describe("The grant that a replacement is to end", func() {
 		out.Remove()
 		remote.ClearLog()
 		startOperator()
-		Eventually(conditionOf(obj)).WithTimeout(afterTimeout).Should(Equal("True Available"))
+		Eventually(conditionOf(obj)).Should(Equal("True Available"))
 		Expect(remote.Grants()).To(ConsistOf(HaveField("ID", obj.Status.GrantID)))
 		Expect(sent(remote, "")).To(HaveExactElements(HavePrefix("POST "), Equal("DELETE /client-grants/"+old.ID)))
 	})

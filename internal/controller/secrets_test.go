@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -41,19 +42,34 @@ func (t *transcript) keep(secrets ...string) {
 func (t *transcript) told() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	text, told := t.text.String(), []string{}
+	var forms []string
 	for secret := range t.secrets {
-		forms := []string{secret, url.QueryEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret))}
 		if parts := strings.Split(secret, "."); len(parts) == 3 {
-			forms = parts[1:] // The first one is the same in all tokens, and no secret.
+			forms = append(forms, parts[1:]...) // The first one is the same in all tokens, and no secret.
+			continue
 		}
-		for _, form := range forms {
-			if strings.Contains(text, form) {
-				told = append(told, form)
+		forms = append(forms, secret, url.QueryEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)))
+	}
+	return contained(t.text.Bytes(), forms)
+}
+
+// contained lists those of many forms that a long text contains, in one go over it: by the bytes that a form begins with.
+func contained(text []byte, forms []string) (found []string) {
+	const size = 8
+	byStart := map[[size]byte][]string{}
+	for _, form := range forms {
+		Expect(len(form)).To(BeNumerically(">=", size), "a secret that is this short is no canary: %q", form)
+		start := [size]byte([]byte(form)[:size])
+		byStart[start] = append(byStart[start], form)
+	}
+	for i := 0; i+size <= len(text); i++ {
+		for _, form := range byStart[[size]byte(text[i:i+size])] {
+			if bytes.HasPrefix(text[i:], []byte(form)) {
+				found = append(found, form)
 			}
 		}
 	}
-	return told
+	return found
 }
 
 var _ = Describe("An answer that repeats secrets", func() {

@@ -4,6 +4,7 @@ package controller
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -32,6 +33,8 @@ type Settings struct {
 	UserAgent string
 	// Workers is the number of ClientGrants that are reconciled at once.
 	Workers int
+	// CallTimeout bounds one call to Auth0. A request without an answer is waited for as long before its grant counts as absent.
+	CallTimeout time.Duration
 }
 
 // mostSlots is how many calls to one host are under way at once.
@@ -51,7 +54,7 @@ func NewScheme() *runtime.Scheme {
 // SetUp registers the two reconcilers, which wake each other by their queues, and ends their sessions with the manager.
 func SetUp(mgr ctrl.Manager, settings Settings) error {
 	grants, tenants := &wake.Queue{}, &wake.Queue{}
-	sessions, err := newSessions(mgr, grants, settings.Workers)
+	sessions, err := newSessions(mgr, grants, settings)
 	if err != nil {
 		return err
 	}
@@ -78,10 +81,11 @@ func SetUp(mgr ctrl.Manager, settings Settings) error {
 
 // newSessions makes the sessions' registry, which ends with the manager. With fewer calls under way to one host than there are
 // workers, a tenant that hangs does not stop the others.
-func newSessions(mgr ctrl.Manager, grants *wake.Queue, workers int) (*tenant.Sessions, error) {
+func newSessions(mgr ctrl.Manager, grants *wake.Queue, settings Settings) (*tenant.Sessions, error) {
 	sessions := tenant.NewSessions(
 		func(key budget.Key) { grants.Add(types.NamespacedName(key)) },
-		func(key budget.Key) { grants.AddTurn(types.NamespacedName(key)) }, min(mostSlots, max(1, workers/2)))
+		func(key budget.Key) { grants.AddTurn(types.NamespacedName(key)) }, min(mostSlots, max(1, settings.Workers/2)),
+		settings.CallTimeout)
 	return sessions, mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		<-ctx.Done()
 		sessions.CloseAll()

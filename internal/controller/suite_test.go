@@ -26,7 +26,6 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
-	"github.com/clientgrants/clientgrant-operator/internal/auth0"
 	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/controller"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/auth0tenant"
@@ -40,8 +39,8 @@ const (
 	secretKey = "clientSecret"
 	patience  = 20 * time.Second
 	moment    = 20 * time.Millisecond
-	// afterTimeout is patience with what has to wait until a request without an answer cannot have its effect any more.
-	afterTimeout = auth0.DefaultTimeout + patience
+	// callTimeout is short: what has to wait until a request without an answer cannot have its effect any more would take minutes.
+	callTimeout = 5 * time.Second
 	// awhile is how long nothing may happen where nothing must.
 	awhile = 300 * time.Millisecond
 )
@@ -109,7 +108,7 @@ func startOperator(namespaces ...string) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(controller.SetUp(mgr, controller.Settings{
 		Installation: auth0tenant.Installation{TenantNamespaces: []string{namespace}, AllowedDomains: simulatorDomains()},
-		Workers:      4, UserAgent: "suite", Namespaces: namespaces,
+		Workers:      4, UserAgent: "suite", Namespaces: namespaces, CallTimeout: callTimeout,
 	})).To(Succeed())
 	running, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -60,7 +60,7 @@ var _ = Describe("A request whose answer is lost", func() {
 		remove(obj)
 		remote.ClearFaults()
 		startOperator()
-		Eventually(gone(obj)).WithTimeout(afterTimeout).Should(BeTrue())
+		Eventually(gone(obj)).Should(BeTrue())
 		Expect(remote.GrantCount()).To(BeZero())
 	})
 

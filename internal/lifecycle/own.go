@@ -105,18 +105,17 @@ func (d *decision) refuseAdoption(held grant.Grant) *Step {
 // goes, the record says no more than that there is none: what is let go once is never taken for this object's own again,
 // whatever fails after.
 func (d *decision) takeBack(why Cause) *Step {
-	s := d.do(Release{}, nil)
 	switch {
 	case d.replaces != nil:
 		d.record, d.replaces = d.replaces, nil
-		s = d.do(Write{Yields: true}, nil)
 	case !d.Object.Held:
 		d.record = nil
-		s = d.do(Write{Yields: true}, nil)
 	case d.record.ID != "" || d.record.Sent != "":
 		d.record = &grant.Record{Identity: d.record.Identity, Adopted: d.record.Adopted}
-		s = d.do(Write{Yields: true}, nil)
+	default:
+		return d.do(Release{}, nil) // What it is for was told with the record.
 	}
+	s := d.do(Write{Yields: true}, nil)
 	s.Cause = why
 	return s
 }

@@ -5,31 +5,33 @@ import (
 	"sync"
 	"time"
 
-	"github.com/clientgrants/clientgrant-operator/internal/auth0"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
-
-// lateMargin is how long a late create is remembered after it can have had its effect. An observation can only prove that it
-// had none if it began after that, so the time must not be forgotten while such an observation may still be on its way.
-const lateMargin = auth0.DefaultTimeout
 
 // lateCreates remembers, for each identity, until when a create request without an answer may still have its effect. It
 // outlives the inventory's entries and the sessions of a host: the request goes on even if no ClientGrant asks for the grant
 // any more, and a ClientGrant that asks later has to wait for it. It is safe for concurrent use.
 type lateCreates struct {
+	// timeout of one call. A late create is remembered for that much longer than it can have its effect: an observation can only
+	// prove that it had none if it began after that, so the time must not be forgotten while such an observation may still be on
+	// its way.
+	timeout time.Duration
+
 	mu    sync.Mutex
 	until map[grant.Identity]time.Time
 }
 
-func newLateCreates() *lateCreates { return &lateCreates{until: map[grant.Identity]time.Time{}} }
+func newLateCreates(timeout time.Duration) *lateCreates {
+	return &lateCreates{timeout: timeout, until: map[grant.Identity]time.Time{}}
+}
 
 // add notes a create request without an answer. Only time ends it: the success or refusal of another request says nothing
 // about this one.
 func (l *lateCreates) add(identity grant.Identity, sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	maps.DeleteFunc(l.until, func(_ grant.Identity, until time.Time) bool { return forgotten(until) })
-	if until := sent.Add(auth0.DefaultTimeout); until.After(l.until[identity]) {
+	maps.DeleteFunc(l.until, func(_ grant.Identity, until time.Time) bool { return l.forgotten(until) })
+	if until := sent.Add(l.timeout); until.After(l.until[identity]) {
 		l.until[identity] = until
 	}
 }
@@ -39,11 +41,13 @@ func (l *lateCreates) of(identity grant.Identity) (until time.Time, late bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	until, late = l.until[identity]
-	if late && forgotten(until) {
+	if late && l.forgotten(until) {
 		delete(l.until, identity)
 		return time.Time{}, false
 	}
 	return until, late
 }
 
-func forgotten(until time.Time) bool { return !time.Now().Before(until.Add(lateMargin)) }
+func (l *lateCreates) forgotten(until time.Time) bool {
+	return !time.Now().Before(until.Add(l.timeout))
+}

@@ -62,7 +62,7 @@ type Session struct {
 func NewSession(config Config, client *auth0.Client, calls *budget.Budget, tracked map[budget.Key][]grant.Identity,
 	wake func(budget.Key), report func(),
 ) *Session {
-	return newSession(config, client, calls, newLateCreates(), tracked, wake, report)
+	return newSession(config, client, calls, newLateCreates(auth0.DefaultTimeout), tracked, wake, report)
 }
 
 // newSession starts a session that shares its late creates with the other sessions of the process.

@@ -3,6 +3,7 @@ package tenant
 import (
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
@@ -13,6 +14,8 @@ import (
 // all Auth0Tenants.
 type Sessions struct {
 	*Registry
+	// CallTimeout bounds one call to Auth0.
+	CallTimeout time.Duration
 
 	wake, call func(budget.Key)
 
@@ -32,11 +35,11 @@ type open struct {
 
 // NewSessions starts without sessions. wake is called with each ClientGrant that has something to look at again, call with
 // each for which the budget has a token: the token is reserved for a few seconds. slots is how many calls to one host may be
-// under way at once.
-func NewSessions(wake, call func(budget.Key), slots int) *Sessions {
+// under way at once, callTimeout bounds each.
+func NewSessions(wake, call func(budget.Key), slots int, callTimeout time.Duration) *Sessions {
 	return &Sessions{
-		Registry: NewRegistry(), wake: wake, call: call, slots: slots, open: map[budget.Key]*open{},
-		budgets: map[string]*budget.Budget{}, late: newLateCreates(),
+		Registry: NewRegistry(), CallTimeout: callTimeout, wake: wake, call: call, slots: slots, open: map[budget.Key]*open{},
+		budgets: map[string]*budget.Budget{}, late: newLateCreates(callTimeout),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/clientgrants/clientgrant-operator/internal/auth0"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
@@ -24,7 +25,7 @@ func withSessions(t *testing.T, test func(t *testing.T, r *opened)) {
 		t.Cleanup(server.Close)
 		w := &world{Server: server, transport: inMemory{server}, woken: newKeys()}
 		w.config = tenant.Config{Host: host, Interval: interval}
-		r := &opened{Sessions: tenant.NewSessions(w.woken.wake, w.woken.wake, 8), world: w}
+		r := &opened{Sessions: tenant.NewSessions(w.woken.wake, w.woken.wake, 8, auth0.DefaultTimeout), world: w}
 		t.Cleanup(r.CloseAll)
 		test(t, r)
 	})

@@ -31,8 +31,8 @@ var (
 	ctx = context.Background()
 	// manager is the program.
 	manager string
-	// crashes and leaders are two clusters, so that tests that wait for a lease to run out do not keep the others.
-	crashes, leaders *harness.Cluster
+	// crashes, leaders and unattended are three clusters, so that tests that wait for minutes do not keep the others.
+	crashes, leaders, unattended *harness.Cluster
 	// busy is held by the test that a cluster has: every operator acts on everything that is in it.
 	busy = map[*harness.Cluster]*sync.Mutex{}
 )
@@ -58,7 +58,7 @@ func run(m *testing.M) (code int, err error) {
 	if err := build(); err != nil {
 		return 0, err
 	}
-	for _, cluster := range []**harness.Cluster{&crashes, &leaders} {
+	for _, cluster := range []**harness.Cluster{&crashes, &leaders, &unattended} {
 		if *cluster, err = harness.StartCluster(ctx, config); err != nil {
 			return 0, err
 		}
@@ -75,7 +75,7 @@ func stopWhenInterrupted(folder string) {
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	<-interrupted
 	harness.KillAll()
-	fmt.Fprintln(os.Stderr, errors.Join(errors.New("interrupted"), crashes.Stop(), leaders.Stop(), os.RemoveAll(folder)))
+	fmt.Fprintln(os.Stderr, errors.Join(errors.New("interrupted"), crashes.Stop(), leaders.Stop(), unattended.Stop(), os.RemoveAll(folder)))
 	os.Exit(1)
 }
 

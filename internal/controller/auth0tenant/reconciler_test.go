@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,7 +40,7 @@ func reconcilerOf(t *testing.T, failing interceptor.Funcs, objects ...client.Obj
 		WithIndex(&v1alpha1.ClientGrant{}, cached.IndexTenant, func(obj client.Object) []string {
 			return []string{obj.(*v1alpha1.ClientGrant).TenantKey().String()}
 		}).Build()
-	sessions := tenant.NewSessions(func(budget.Key) {}, func(budget.Key) {}, 1)
+	sessions := tenant.NewSessions(func(budget.Key) {}, func(budget.Key) {}, 1, time.Minute)
 	t.Cleanup(sessions.CloseAll)
 	return &Reconciler{
 		Client: stored, Live: stored, Sessions: sessions, Queue: &wake.Queue{}, Grants: &wake.Queue{},

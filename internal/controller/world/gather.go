@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
-	"github.com/clientgrants/clientgrant-operator/internal/auth0"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
@@ -73,7 +72,7 @@ type Around struct {
 // world gathers what the next step of an object depends on.
 func (g *gathering) world(ctx context.Context, obj *v1alpha1.ClientGrant, memory lifecycle.Memory, gone bool) (lifecycle.World, Around, error) {
 	w := lifecycle.World{
-		Now: time.Now(), Start: g.Start(), CallTimeout: auth0.DefaultTimeout, Object: objectOf(obj, gone), Memory: memory,
+		Now: time.Now(), Start: g.Start(), CallTimeout: g.Sessions.CallTimeout, Object: objectOf(obj, gone), Memory: memory,
 		Seen: map[grant.Identity]lifecycle.Observation{}, Late: map[grant.Identity]time.Time{},
 	}
 	around, err := g.tenant(ctx, obj, &w)

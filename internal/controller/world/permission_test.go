@@ -32,7 +32,7 @@ func TestPermission_ReadsNoNamespaceWhereItMayNot(t *testing.T) {
 		}},
 	}}
 	for _, namespaced := range []bool{true, false} {
-		r := New(Gatherer{Sessions: tenant.NewSessions(nil, nil, 1), Namespaced: namespaced, Start: time.Now})
+		r := New(Gatherer{Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Namespaced: namespaced, Start: time.Now})
 		g := gathering{Gatherer: r, reader: reader}
 		asked, err := g.permission(t.Context(), of, "billing")
 		if namespaced != (err == nil) {

@@ -100,11 +100,14 @@ run: ## Run the manager on this machine against the cluster of your kubeconfig, 
 
 .PHONY: demo
 demo: build ## Show the operator at work: a real API server, a simulated Auth0 tenant, a few grants; then clean up.
-	assets=$$(hack/control-plane.sh) && KUBEBUILDER_ASSETS="$$assets" $(PLAIN) go run ./hack/demo
+	$(PLAIN) go build -o bin/demo ./hack/demo
+	assets=$$(hack/control-plane.sh) && KUBEBUILDER_ASSETS="$$assets" bin/demo
 
+# With set -m, Ctrl-C reaches the program alone, as long as it is not the last command; then make ends as it does.
 .PHONY: dev
 dev: build ## Like demo, but keep everything running to try things out, until you press Ctrl-C.
-	assets=$$(hack/control-plane.sh) && KUBEBUILDER_ASSETS="$$assets" $(PLAIN) go run ./hack/demo -keep
+	$(PLAIN) go build -o bin/demo ./hack/demo
+	assets=$$(hack/control-plane.sh); set -m; KUBEBUILDER_ASSETS="$$assets" bin/demo -keep; :
 
 # What make bench runs: one row, by its name, or all; and how many objects, as a share of the full number.
 BENCH ?=
@@ -274,4 +277,4 @@ docker-buildx: ## Build and push the image for several platforms: IMG=IMAGE PLAT
 
 .PHONY: clean
 clean: ## Remove what was built, but the control plane, which takes minutes to build.
-	rm -rf bin/manager bin/contract bin/image bin/exchanges bin/states bin/bench.json bin/bench.log dist
+	rm -rf bin/manager bin/demo bin/contract bin/image bin/exchanges bin/states bin/bench.json bin/bench.log dist

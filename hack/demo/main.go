@@ -43,7 +43,9 @@ func run(ctx context.Context, manager string, keep bool) (err error) {
 		err = s.tell(ctx)
 	}
 	if err == nil && keep {
-		return s.stay(ctx)
+		err = s.stay(ctx)
+		fmt.Println("\nEnding the operator, the simulated tenant and the API server.")
+		return err
 	}
 	if ctx.Err() != nil {
 		return errors.New("interrupted before the end of the story")

@@ -21,6 +21,12 @@ type heldGrant struct {
 	Scope    []string `json:"scope"`
 }
 
+// limit lets the management application do what the operator needs, and no more, as a careful user sets it up.
+func (r *remote) limit(ctx context.Context) error {
+	scopes := []string{"read:client_grants", "create:client_grants", "update:client_grants", "delete:client_grants"}
+	return r.Call(ctx, http.MethodPatch, "settings", map[string]any{"granted_scopes": scopes}, nil)
+}
+
 // add gives the tenant an application and an API.
 func (r *remote) add(ctx context.Context, application, audience string, scopes []string) error {
 	err := r.Call(ctx, http.MethodPost, "clients", map[string]any{"client_id": application, "name": "Billing"}, nil)

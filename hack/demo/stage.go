@@ -26,6 +26,8 @@ type stage struct {
 	remote    *remote
 	operator  *harness.Program
 	log       *os.File
+	// metrics is the host and port where the operator serves them.
+	metrics string
 }
 
 // newStage checks what has to be there before anything is started.
@@ -89,7 +91,7 @@ func (s *stage) close() error {
 func (s *stage) file(name string) string { return filepath.Join(s.folder, name) }
 
 func (s *stage) startCluster(ctx context.Context) (err error) {
-	if s.cluster, err = harness.StartCluster(ctx, "config"); err != nil {
+	if s.cluster, err = harness.StartCluster(ctx, "config", harness.NamePrefix); err != nil {
 		return err
 	}
 	return harness.WriteKubeconfig(s.file("kubeconfig"), s.cluster.Config)
@@ -105,12 +107,12 @@ func (s *stage) startSimulator(ctx context.Context) error {
 		return err
 	}
 	s.simulator, s.remote = simulator.Program, &remote{simulator}
-	return nil
+	return s.remote.limit(ctx)
 }
 
 // startOperator starts the operator with the token of its service account, as a pod has it.
 func (s *stage) startOperator(ctx context.Context) error {
-	config, err := s.cluster.OperatorConfig(ctx, harness.Account)
+	config, err := s.cluster.OperatorConfig(ctx, harness.NamePrefix+harness.Account)
 	if err != nil {
 		return err
 	}
@@ -121,9 +123,12 @@ func (s *stage) startOperator(ctx context.Context) error {
 	if s.log, err = os.Create(s.file("operator.log")); err != nil {
 		return err
 	}
+	if s.metrics, err = harness.FreeAddress(ctx); err != nil {
+		return err
+	}
 	s.operator, err = harness.Start(s.manager, []string{
 		"--kubeconfig=" + kubeconfig, "--namespace=" + harness.Namespace, "--allowed-domains=" + s.remote.Domain,
-		"--metrics-bind-address=0", "--health-probe-bind-address=0",
+		"--metrics-bind-address=" + s.metrics, "--health-probe-bind-address=0",
 	}, []string{"SSL_CERT_FILE=" + s.remote.CAFile}, s.log)
 	return err
 }

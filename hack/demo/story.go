@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,13 +26,18 @@ type story struct {
 	*stage
 	tenant *v1alpha1.Auth0Tenant
 	grant  *v1alpha1.ClientGrant
+	// samples are all that was applied.
+	samples []*unstructured.Unstructured
 	// manifest is the ClientGrant as the user has it in a file.
 	manifest *unstructured.Unstructured
 }
 
-// tell tells the story; its error is the first step that did not come true.
+// tell tells the story, and takes away what it applied; its error is the first step that did not come true.
 func (s *stage) tell(ctx context.Context) error {
 	t := &story{stage: s}
+	if err := s.fillIn(); err != nil {
+		return err
+	}
 	steps := []struct {
 		title string
 		do    func(context.Context) error
@@ -58,16 +63,16 @@ func (s *stage) tell(ctx context.Context) error {
 		}
 	}
 	fmt.Println("\nEvery step came true.")
-	return nil
+	return t.clear(ctx)
 }
 
-// apply applies the samples, with the three values that a user fills in.
+// apply applies the samples that fillIn wrote.
 func (t *story) apply(ctx context.Context) error {
-	objects, err := harness.Manifests(filepath.Join("config", "samples"),
-		"YOUR-TENANT.eu.auth0.com", t.remote.Domain, "YOUR_CLIENT_ID", t.remote.ClientID, "YOUR_CLIENT_SECRET", t.remote.ClientSecret)
+	objects, err := harness.Manifests(t.file("samples"))
 	if err != nil {
 		return err
 	}
+	t.samples = objects
 	for _, object := range objects {
 		key := metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}
 		switch object.GetKind() {
@@ -142,6 +147,19 @@ func (t *story) remove(ctx context.Context) error {
 		return errors.Join(err, errors.New("the tenant still holds a grant"))
 	}
 	return nil
+}
+
+// clear deletes what is left of the samples, so that whoever goes on begins with an empty cluster.
+func (t *story) clear(ctx context.Context) error {
+	for _, object := range slices.Backward(t.samples) {
+		if err := client.IgnoreNotFound(t.cluster.Client.Delete(ctx, object)); err != nil {
+			return err
+		}
+	}
+	return t.until(ctx, func(ctx context.Context) (bool, error) {
+		err := t.get(ctx, t.tenant)
+		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+	})
 }
 
 // store applies an object on the server's side, as kubectl apply --server-side does.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -79,7 +78,7 @@ func (b *bench) file(name string) string { return filepath.Join(b.folder, name) 
 // open starts everything but the operator.
 func (b *bench) open(ctx context.Context) error {
 	var err error
-	if b.cluster, err = harness.StartCluster(ctx, "config"); err != nil {
+	if b.cluster, err = harness.StartCluster(ctx, "config", ""); err != nil {
 		return err
 	}
 	if err := harness.BuildSimulator(ctx, b.file("auth0sim")); err != nil {
@@ -177,7 +176,7 @@ func (b *bench) startOperator(ctx context.Context) error {
 	if err := harness.WriteKubeconfig(kubeconfig, config); err != nil {
 		return err
 	}
-	address, err := freeAddress(ctx)
+	address, err := harness.FreeAddress(ctx)
 	if err != nil {
 		return err
 	}
@@ -206,14 +205,4 @@ func (b *bench) stopOperator() {
 	b.operator.Stop(endsWithin)
 	_ = b.operator.log.Close()
 	b.operator = nil
-}
-
-// freeAddress is one that nobody listens at now.
-func freeAddress(ctx context.Context) (string, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }

@@ -59,7 +59,7 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	for _, cluster := range []**harness.Cluster{&crashes, &leaders, &unattended} {
-		if *cluster, err = harness.StartCluster(ctx, config); err != nil {
+		if *cluster, err = harness.StartCluster(ctx, config, ""); err != nil {
 			return 0, err
 		}
 		busy[*cluster] = &sync.Mutex{}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,10 +27,9 @@ import (
 
 // free is an address that nobody listens at.
 func (w *world) free() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := harness.FreeAddress(ctx)
 	w.Expect(err).NotTo(HaveOccurred())
-	w.Expect(listener.Close()).To(Succeed())
-	return listener.Addr().String()
+	return address
 }
 
 // scraper reads metrics as Prometheus does, with a certificate that it cannot check.

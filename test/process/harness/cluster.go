@@ -13,6 +13,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -27,6 +28,9 @@ import (
 
 // Namespace is where config/default puts the operator.
 const Namespace = "clientgrant-system"
+
+// NamePrefix is what config/default puts before the names of config/rbac.
+const NamePrefix = "clientgrant-"
 
 // Account is the service account of config/rbac that the operator runs as.
 const Account = "controller-manager"
@@ -43,21 +47,21 @@ type Cluster struct {
 	environment *envtest.Environment
 }
 
-// StartCluster starts a cluster from what is in the folder config of this repository. The programs are those of
-// KUBEBUILDER_ASSETS.
-func StartCluster(ctx context.Context, folder string) (*Cluster, error) {
+// StartCluster starts a cluster from what is in the folder config of this repository. The names of its RBAC get the
+// prefix: config/default has NamePrefix. The programs are those of KUBEBUILDER_ASSETS.
+func StartCluster(ctx context.Context, folder, prefix string) (*Cluster, error) {
 	ctrl.SetLogger(logr.Discard()) // What goes wrong is returned.
 	c := &Cluster{environment: &envtest.Environment{
 		CRDDirectoryPaths: []string{filepath.Join(folder, "crd", "bases")}, ErrorIfCRDPathMissing: true,
 		ControlPlaneStartTimeout: patience, ControlPlaneStopTimeout: patience,
 	}}
-	if err := c.start(ctx, folder); err != nil {
+	if err := c.start(ctx, folder, prefix); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
 }
 
-func (c *Cluster) start(ctx context.Context, folder string) error {
+func (c *Cluster) start(ctx context.Context, folder, prefix string) error {
 	var err error
 	if c.Config, err = c.environment.Start(); err != nil {
 		return fmt.Errorf("start the control plane: %w", err)
@@ -75,11 +79,33 @@ func (c *Cluster) start(ctx context.Context, folder string) error {
 		return err
 	}
 	for _, object := range objects {
+		if err := addPrefix(object, prefix); err != nil {
+			return err
+		}
 		if err := c.Client.Create(ctx, object); err != nil {
 			return fmt.Errorf("create the %s %s of config/rbac: %w", object.GetKind(), object.GetName(), err)
 		}
 	}
 	return nil
+}
+
+// addPrefix adds a prefix to the name of an object of config/rbac, and to the names that it binds.
+func addPrefix(object *unstructured.Unstructured, prefix string) error {
+	object.SetName(prefix + object.GetName())
+	if role, found, err := unstructured.NestedString(object.Object, "roleRef", "name"); err != nil || !found {
+		return err
+	} else if err := unstructured.SetNestedField(object.Object, prefix+role, "roleRef", "name"); err != nil {
+		return err
+	}
+	subjects, _, err := unstructured.NestedSlice(object.Object, "subjects")
+	if err != nil {
+		return err
+	}
+	for _, subject := range subjects {
+		account := subject.(map[string]any)
+		account["name"] = prefix + account["name"].(string)
+	}
+	return unstructured.SetNestedSlice(object.Object, subjects, "subjects")
 }
 
 // Stop ends the API server and its etcd.

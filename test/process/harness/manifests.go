@@ -44,6 +44,28 @@ func Manifests(folder string, oldnew ...string) ([]*unstructured.Unstructured, e
 	return Decode(strings.NewReplacer(oldnew...).Replace(text.String()))
 }
 
+// Fill copies the files of a folder into a new one, after replacing text in them: old, new, old, new …
+func Fill(from, to string, oldnew ...string) error {
+	files, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(to, 0o700); err != nil {
+		return err
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(filepath.Join(from, file.Name()))
+		if err != nil {
+			return err
+		}
+		filled := strings.NewReplacer(oldnew...).Replace(string(content))
+		if err := os.WriteFile(filepath.Join(to, file.Name()), []byte(filled), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Decode reads the objects of a YAML text.
 func Decode(text string) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured

@@ -2,7 +2,9 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"io"
+	"net"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -48,6 +50,16 @@ func Start(path string, args, environment []string, copies ...io.Writer) (*Progr
 		_ = p.command.Wait() // ExitCode tells.
 	}()
 	return p, nil
+}
+
+// FreeAddress is one of this machine that nobody listens at now.
+func FreeAddress(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 // Done is closed when the program has ended and its output is complete.

@@ -21,8 +21,8 @@ type PrivateKeyAlgorithm string
 // Credentials say how the operator proves to Auth0 who it is.
 type Credentials struct {
 	// secretRef names a Secret in the same namespace with the keys clientID and
-	// exactly one of clientSecret and privateKey (PEM). With the optional key
-	// domain the credentials are sent nowhere else.
+	// exactly one of clientSecret and privateKey (PEM). If it has the key domain,
+	// the credentials are sent to that domain only.
 	// +required
 	SecretRef SecretReference `json:"secretRef"`
 	// privateKeyAlgorithm is what the operator signs with where the Secret holds a
@@ -70,8 +70,8 @@ type RuleNamespaces struct {
 	// +kubebuilder:validation:items:MaxLength=63
 	Names []string `json:"names,omitempty"`
 	// selector matches the labels of the namespaces that are meant; required with
-	// from: Selector, and refused otherwise. It is never empty. Whoever may label a
-	// namespace decides whether it is meant.
+	// from: Selector, and refused otherwise. It is never empty. Whoever may label
+	// a namespace decides whether it is meant.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 }
@@ -131,8 +131,8 @@ type AccessRule struct {
 	// +kubebuilder:validation:items:MaxLength=600
 	Audiences []string `json:"audiences,omitempty"`
 	// scopes are patterns of the scopes that may be granted, compared as audiences
-	// are. Required unless namespaces.from is Same; absent: all that are listed in a
-	// ClientGrant. allowAllScopes needs the right AllScopes instead.
+	// are. Required unless namespaces.from is Same; absent: all that are listed in
+	// a ClientGrant. allowAllScopes needs the right AllScopes instead.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -140,9 +140,9 @@ type AccessRule struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=280
 	Scopes []string `json:"scopes,omitempty"`
-	// clientIDs are patterns of the client IDs of the applications that may get the
-	// access, compared as audiences are. Required unless namespaces.from is Same;
-	// absent: all.
+	// clientIDs are patterns of the client IDs of the applications that may get
+	// the access, compared as audiences are. Required unless namespaces.from is
+	// Same; absent: all.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -151,8 +151,8 @@ type AccessRule struct {
 	// +kubebuilder:validation:items:MaxLength=128
 	ClientIDs []string `json:"clientIDs,omitempty"`
 	// allow lists rights that no pattern gives. AllScopes: allowAllScopes.
-	// AnyOrganization: allowAnyOrganization, and organizationUsage other than deny.
-	// UserSubject: any subjectType but client. AuthorizationDetails:
+	// AnyOrganization: allowAnyOrganization, and organizationUsage other than
+	// deny. UserSubject: any subjectType but client. AuthorizationDetails:
 	// authorizationDetailsTypes. DefaultFor: clientRef.defaultFor. AdoptExisting:
 	// taking over grants that were in the tenant first. Orphan: leaving grants in
 	// the tenant when their ClientGrant is deleted. SystemAPI: Auth0's own APIs.
@@ -178,8 +178,8 @@ const (
 // RateLimit is this operator's share of the tenant's rate limit.
 type RateLimit struct {
 	// requestsPerMinute is the number of requests that the operator sends to the
-	// tenant at most, on average. Of several Auth0Tenants of one tenant the smallest
-	// value holds for all.
+	// tenant at most, on average. Of several Auth0Tenants of one tenant the
+	// smallest value holds for all.
 	// +optional
 	// +kubebuilder:default=50
 	// +kubebuilder:validation:Minimum=1
@@ -216,30 +216,30 @@ type Auth0TenantSpec struct {
 	// +kubebuilder:validation:Pattern=`^https://[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[1-9][0-9]{0,4})?/api/v2/$`
 	ManagementAudience string `json:"managementAudience,omitempty"`
 	// credentials of the Auth0 application that the operator uses. Whoever can
-	// read them can grant himself everything in the tenant.
+	// read them can grant themselves everything in the tenant.
 	// +required
 	Credentials Credentials `json:"credentials"`
 	// accessRules say which namespaces may grant which scopes of which APIs to
-	// which applications. A grant is allowed if one rule allows all of it; rules do
-	// not add up, and what no rule allows is refused. Absent: the Auth0Tenant's own
-	// namespace may grant what needs none of the rights AllScopes, AnyOrganization,
-	// UserSubject, AuthorizationDetails, DefaultFor and SystemAPI; other namespaces
-	// nothing.
+	// which applications. A grant is allowed if one rule allows all of it; rules
+	// do not add up, and what no rule allows is refused. Absent: the Auth0Tenant's
+	// own namespace may grant what needs none of the rights AllScopes,
+	// AnyOrganization, UserSubject, AuthorizationDetails, DefaultFor and
+	// SystemAPI; other namespaces nothing.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	AccessRules []AccessRule `json:"accessRules,omitempty"`
-	// onViolation says what becomes of a grant that a ClientGrant owns and no access
-	// rule allows any more: Freeze keeps it and only ever narrows it, Revoke revokes
-	// it.
+	// onViolation says what becomes of a grant that a ClientGrant owns and no
+	// access rule allows any more: Freeze keeps it and only ever narrows it,
+	// Revoke revokes it.
 	// +optional
 	// +kubebuilder:default=Freeze
 	OnViolation OnViolation `json:"onViolation,omitempty"`
 	// deletionPolicy says what becomes of a grant when its ClientGrant is deleted:
-	// Delete leaves that to the ClientGrant's own deletionPolicy, Orphan leaves every
-	// grant in the tenant.
+	// Delete leaves that to the ClientGrant's own deletionPolicy, Orphan leaves
+	// every grant in the tenant.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -254,18 +254,19 @@ type Auth0TenantSpec struct {
 	// +optional
 	// +kubebuilder:default={requestsPerMinute: 50, burst: 5}
 	RateLimit RateLimit `json:"rateLimit,omitzero"`
-	// resyncInterval is how often the operator looks for changes that somebody
-	// else made in the tenant, such as 10m or 1h30m; from 30s to 24h.
+	// resyncInterval is the time from one refresh to the next, in which the
+	// operator looks for changes that others made in the tenant: such as 10m or
+	// 1h30m, from 30s to 24h.
 	// +optional
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,9}(h|m|s))+$') && duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="resyncInterval is a duration of whole hours, minutes and seconds from 30s to 24h, such as 10m"
 	ResyncInterval *metav1.Duration `json:"resyncInterval,omitempty"`
-	// mode says how far the operator goes for all ClientGrants of this Auth0Tenant:
-	// Enforce makes the tenant match, Observe reads only and reports what would
-	// change, Suspend sends nothing. Unless it is Enforce, ClientGrants that are
-	// deleted wait to be revoked.
+	// mode says how far the operator goes for all ClientGrants of this
+	// Auth0Tenant: Enforce makes the tenant match, Observe reads only and reports
+	// what would change, Suspend sends nothing. Unless it is Enforce, ClientGrants
+	// that are deleted wait to be revoked.
 	// +optional
 	// +kubebuilder:default=Enforce
 	Mode Mode `json:"mode,omitempty"`
@@ -285,7 +286,7 @@ type DeletionCount struct {
 // Auth0TenantStatus is what the operator last saw.
 type Auth0TenantStatus struct {
 	// observedGeneration is the generation that the conditions speak of; -1 before
-	// the first look.
+	// the first reconcile.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions: Ready, and Reconciling and Stalled while they are true.
@@ -305,7 +306,7 @@ type Auth0TenantStatus struct {
 
 // Auth0Tenant is an Auth0 tenant with the credentials to manage its client
 // grants, and the rules that say who may grant what. Whoever can edit it, or
-// read its Secret, can grant himself everything in the tenant.
+// read its Secret, can grant themselves everything in the tenant.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

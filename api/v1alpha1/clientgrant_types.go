@@ -92,8 +92,8 @@ type ConfigMapKeyReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
-	// key of the ConfigMap's data whose value is the client ID, and nothing but the
-	// client ID: no spaces, no line break.
+	// key of the ConfigMap's data whose value is the client ID, and nothing but
+	// the client ID: no spaces, no line break.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -111,9 +111,10 @@ type ClientReference struct {
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]{1,128}$`
 	ID string `json:"id,omitempty"`
-	// configMapKeyRef reads the client ID of the application from a ConfigMap in the
-	// same namespace. While it cannot be read, the grant that exists is kept; when
-	// the value changes, the new client gets the access and the old one loses it.
+	// configMapKeyRef reads the client ID of the application from a ConfigMap in
+	// the same namespace. While it cannot be read, the grant that exists is kept;
+	// when the value changes, the new client gets the access and the old one loses
+	// it.
 	// +optional
 	ConfigMapKeyRef *ConfigMapKeyReference `json:"configMapKeyRef,omitempty"`
 	// defaultFor makes this the default grant of a group of applications instead
@@ -124,9 +125,9 @@ type ClientReference struct {
 	DefaultFor string `json:"defaultFor,omitempty"`
 }
 
-// ClientGrantSpec is the access that shall exist. Optional fields of the grant
-// that are left out from the start are not managed: they are neither sent nor
-// compared.
+// ClientGrantSpec is the access that the tenant should hold. Optional fields
+// of the grant that are left out from the start are not managed: they are
+// neither sent nor compared.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.scopes) != (has(self.allowAllScopes) && self.allowAllScopes)",message="set exactly one of scopes and allowAllScopes: true; scopes: [] grants nothing"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.allowAllScopes) || has(self.allowAllScopes)",message="allowAllScopes cannot be removed once set: set it to false, or re-create the object to stop managing it"
@@ -145,15 +146,15 @@ type ClientGrantSpec struct {
 	// grant is made, then the old one is revoked.
 	// +required
 	ClientRef ClientReference `json:"clientRef"`
-	// audience is the identifier of the API, as the Auth0 dashboard shows it. It is
-	// compared exactly: case and a trailing slash matter. Naming another one moves
-	// the access: the new grant is made, then the old one is revoked.
+	// audience is the identifier of the API, as the Auth0 dashboard shows it. It
+	// is compared exactly: case and a trailing slash matter. Naming another one
+	// moves the access: the new grant is made, then the old one is revoked.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=600
 	Audience string `json:"audience"`
 	// subjectType says for whom the application may ask for tokens: for itself
-	// (client), or on behalf of a user (user). An application may hold one grant of
+	// (client) or on behalf of a user (user). An application may hold one grant of
 	// each for one API.
 	// +optional
 	// +kubebuilder:default=client
@@ -169,24 +170,25 @@ type ClientGrantSpec struct {
 	// +kubebuilder:validation:items:Pattern=`^\S+$`
 	Scopes []string `json:"scopes,omitzero"`
 	// allowAllScopes: true grants every scope of the API, those that are defined
-	// later included, instead of scopes. false, together with scopes, is the way
-	// back. Once set it cannot be removed.
+	// later included, instead of scopes. To switch back, set it to
+	// false and list scopes. Once set it cannot be removed.
 	// +optional
 	AllowAllScopes *bool `json:"allowAllScopes,omitempty"`
 	// organizationUsage says whether the application may ask for tokens of an
-	// organization: deny (never), allow (it may) or require (it must). Left out from
-	// the start it is not managed; once set it cannot be removed, only set to deny.
+	// organization: deny (never), allow (it may) or require (it must). Left out
+	// from the start it is not managed; once set it cannot be removed, only set to
+	// deny.
 	// +optional
 	OrganizationUsage *OrganizationUsage `json:"organizationUsage,omitempty"`
 	// allowAnyOrganization: true allows any organization, not only those that are
 	// assigned to the grant in Auth0; it needs organizationUsage allow or require.
-	// Left out from the start it is not managed; once set it cannot be removed, only
-	// set to false.
+	// Left out from the start it is not managed; once set it cannot be removed,
+	// only set to false.
 	// +optional
 	AllowAnyOrganization *bool `json:"allowAnyOrganization,omitempty"`
 	// authorizationDetailsTypes are the types that the application may use in rich
-	// authorization requests; for subjectType user. Left out from the start they are
-	// not managed; once set they cannot be removed, only set to [].
+	// authorization requests; for subjectType user. Left out from the start they
+	// are not managed; once set they cannot be removed, only set to [].
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
@@ -194,21 +196,22 @@ type ClientGrantSpec struct {
 	// +kubebuilder:validation:items:MaxLength=255
 	AuthorizationDetailsTypes []string `json:"authorizationDetailsTypes,omitzero"`
 	// deletionPolicy says what becomes of the grant when this object is deleted:
-	// Delete revokes it, Orphan leaves it in the tenant, where an access rule of the
-	// Auth0Tenant gives the right Orphan. It may be changed while the object is being
-	// deleted.
+	// Delete revokes it, Orphan leaves it in the tenant, where an access rule of
+	// the Auth0Tenant gives the right Orphan. It may be changed while the object
+	// is being deleted.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
-	// adoptionPolicy says what becomes of a grant that was in the tenant first: Adopt
-	// takes it over and makes it what this spec says, where an access rule of the
-	// Auth0Tenant gives the right AdoptExisting; Refuse leaves it alone.
+	// adoptionPolicy says what becomes of a grant that was in the tenant first:
+	// Adopt takes it over and makes it what this spec says, where an access rule
+	// of the Auth0Tenant gives the right AdoptExisting; Refuse leaves it alone.
 	// +optional
 	// +kubebuilder:default=Adopt
 	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
 	// mode says how far the operator goes: Enforce makes the tenant match, Observe
-	// reads only and reports what would change in status.drift, Suspend does nothing.
-	// Deleting an object in mode Suspend revokes; one in mode Observe waits.
+	// reads only and reports what would change in status.drift, Suspend does
+	// nothing. Deleting an object in mode Suspend revokes; one in mode Observe
+	// waits.
 	// +optional
 	// +kubebuilder:default=Enforce
 	Mode Mode `json:"mode,omitempty"`
@@ -227,15 +230,15 @@ const (
 // OwnershipRecord says which grant of the tenant a ClientGrant owns. The
 // operator alone writes it: whoever can write it can adopt and revoke.
 type OwnershipRecord struct {
-	// origin says how the grant came to be owned: Created by the operator, or Adopted
-	// because it was in the tenant first. Absent: no grant is owned.
+	// origin says how the grant came to be owned: Created by the operator, or
+	// Adopted because it was in the tenant first. Absent: no grant is owned.
 	// +optional
 	Origin Origin `json:"origin,omitempty"`
 	// tenant is the host of the Auth0 tenant that holds the grant: that of the
 	// Auth0Tenant's managementAudience, else its domain.
 	// +optional
 	Tenant string `json:"tenant,omitempty"`
-	// clientID of the application that has the grant.
+	// clientID is the client ID of the application that has the grant.
 	// +optional
 	ClientID string `json:"clientID,omitempty"`
 	// defaultFor is the group of applications whose default grant it is.
@@ -244,15 +247,15 @@ type OwnershipRecord struct {
 	// audience is the identifier of the API that the grant is for.
 	// +optional
 	Audience string `json:"audience,omitempty"`
-	// subjectType of the grant: client or user.
+	// subjectType is the subject type of the grant: client or user.
 	// +optional
 	SubjectType SubjectType `json:"subjectType,omitempty"`
 	// grantID is the ID that Auth0 gave the grant, for your information: it
 	// changes when the grant is made again.
 	// +optional
 	GrantID string `json:"grantID,omitempty"`
-	// sent is the SHA-256 of the body of a create request that is not answered yet.
-	// By it the operator knows a grant as its own when the answer is lost.
+	// sent is the SHA-256 of the body of a create request that is not answered
+	// yet. It lets the operator recognise its own grant when the answer is lost.
 	// +optional
 	Sent string `json:"sent,omitempty"`
 }
@@ -268,8 +271,8 @@ type Drift struct {
 	// removed counts scopes that the tenant holds and the spec does not name.
 	// +optional
 	Removed int32 `json:"removed,omitempty"`
-	// names of what differs, 20 at most: fields as the spec calls them, scopes with +
-	// where they would be added and - where they would be removed.
+	// names of what differs, 20 at most: fields as the spec calls them, scopes
+	// with + where they would be added and - where they would be removed.
 	// +optional
 	// +listType=atomic
 	Names []string `json:"names,omitempty"`
@@ -278,7 +281,7 @@ type Drift struct {
 // ClientGrantStatus is what the operator last saw and did.
 type ClientGrantStatus struct {
 	// observedGeneration is the generation that the conditions speak of; -1 before
-	// the first look.
+	// the first reconcile.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// The grant that this object owns.
@@ -291,8 +294,8 @@ type ClientGrantStatus struct {
 	// or cannot remove the difference.
 	// +optional
 	Drift *Drift `json:"drift,omitempty"`
-	// scopeCount is the number of scopes of the grant in the tenant; absent where it
-	// gives all scopes of the API.
+	// scopeCount is the number of scopes of the grant in the tenant; absent where
+	// it gives all scopes of the API.
 	// +optional
 	ScopeCount *int32 `json:"scopeCount,omitempty"`
 	// conditions: Ready, and Reconciling, Stalled and Contested while they are
@@ -332,7 +335,7 @@ type ClientGrant struct {
 	// metadata is standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
-	// spec is the access that shall exist.
+	// spec is the access that the tenant should hold.
 	// +required
 	Spec ClientGrantSpec `json:"spec"`
 	// status is what the operator last saw and did.

@@ -214,7 +214,7 @@ control-plane: ## Find, fetch or build the kube-apiserver and etcd that tests an
 
 .PHONY: install
 install: ## Install the CRDs in the cluster of your kubeconfig.
-	$(TOOL) kustomize build config/crd | $(KUBECTL) apply --server-side -f -
+	$(KUBECTL) apply --server-side -k config/crd
 
 .PHONY: uninstall
 uninstall: ## Remove the CRDs. Refuses while there are objects, with or without finalizers: removing a CRD deletes them all.
@@ -230,7 +230,7 @@ uninstall: ## Remove the CRDs. Refuses while there are objects, with or without 
 			"them where deletionPolicy is Orphan, and removes the finalizers. If it is gone, install it again for that." >&2; \
 		exit 1; \
 	fi
-	$(TOOL) kustomize build config/crd | $(KUBECTL) delete --ignore-not-found -f -
+	$(KUBECTL) delete --ignore-not-found -k config/crd
 
 .PHONY: deploy
 deploy: build-installer ## Deploy CRDs and operator: IMG=IMAGE.

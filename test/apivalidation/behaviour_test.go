@@ -194,7 +194,7 @@ func TestSamples_AreAcceptedAsTheyStand(t *testing.T) {
 		placeholders += strings.Count(string(text), "YOUR")
 		g.Expect(k8s.Create(t.Context(), &unstructured.Unstructured{Object: parse(g, string(text))})).To(Succeed(), file)
 	}
-	g.Expect(placeholders).To(Equal(3), "values to fill in")
+	g.Expect(placeholders).To(Equal(4), "values to fill in: the domain twice, client ID and secret")
 }
 
 func typedGrant(namespace string) *v1alpha1.ClientGrant {

@@ -1,5 +1,5 @@
-// Package docs_test checks that the documentation keeps up with the product: every reason and event is explained on the
-// page of its kind, and links lead somewhere.
+// Package docs_test checks that the documentation keeps up with the product and with itself: every reason and event is
+// explained on the page of its kind, links lead somewhere, the index has every page, and words are used as agreed.
 package docs_test
 
 import (
@@ -58,6 +58,20 @@ func page(t *testing.T, file string) string {
 	return string(text)
 }
 
+// pages are all that users read, by their paths in the repository.
+func pages(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d pages: %v", len(files), err)
+	}
+	found := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "charts/clientgrant-operator/README.md"}
+	for _, file := range files {
+		found = append(found, "docs/"+filepath.Base(file))
+	}
+	return found
+}
+
 func TestPages_ExplainEveryReason(t *testing.T) {
 	grant, tenant := page(t, "docs/clientgrant.md"), page(t, "docs/auth0tenant.md")
 	ofGrant, ofTenant := 0, 0
@@ -95,20 +109,17 @@ func TestPages_NameEveryConditionAndEvent(t *testing.T) {
 }
 
 var (
-	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	link    = regexp.MustCompile(`(?:\]\(|src="|srcset=")([^)"\s]+)[)"]`)
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	fence   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 	inline  = regexp.MustCompile("`[^`]+`")
 )
 
 func TestPages_LinksLeadSomewhere(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	checked := 0
-	for _, file := range append(files, filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")) {
-		text := page(t, strings.TrimPrefix(file, root))
+	for _, file := range pages(t) {
+		text := page(t, file)
+		file = filepath.Join(root, file)
 		for _, found := range link.FindAllStringSubmatch(inline.ReplaceAllString(fence.ReplaceAllString(text, ""), ""), -1) {
 			target, anchor, _ := strings.Cut(found[1], "#")
 			if strings.Contains(target, "://") {
@@ -119,10 +130,9 @@ func TestPages_LinksLeadSomewhere(t *testing.T) {
 			if target != "" {
 				path = filepath.Join(filepath.Dir(file), target)
 			}
-			content, err := os.ReadFile(path)
-			if err != nil {
+			if _, err := os.Stat(path); err != nil {
 				t.Errorf("%s links to %s, which is not there", file, found[1])
-			} else if anchor != "" && !anchors(string(content))[anchor] {
+			} else if anchor != "" && !anchors(page(t, strings.TrimPrefix(path, root)))[anchor] {
 				t.Errorf("%s links to %s, which has no such heading", file, found[1])
 			}
 		}

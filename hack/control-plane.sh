@@ -104,7 +104,7 @@ if within "$index_seconds" "$setup_envtest" list "$release" >/dev/null 2>&1 &&
   use "$fetched"
 fi
 
-say "nothing to fetch; building kube-apiserver $kubernetes and etcd $etcd from Go modules, about 6 minutes once"
+say "nothing to fetch; building kube-apiserver $kubernetes and etcd $etcd from Go modules, about 7 minutes once"
 mkdir -p "$built"
 unfinished=$(mktemp -d "$PWD/bin/.controlplane.XXXXXX")
 trap 'rm -rf "$unfinished"' EXIT

@@ -162,7 +162,7 @@ type AccessRule struct {
 	Allow []Right `json:"allow,omitempty"`
 }
 
-// OnViolation says what becomes of an owned grant that no access rule allows
+// OnViolation says what happens to an owned grant that no access rule allows
 // any more.
 //
 // +kubebuilder:validation:Enum=Freeze;Revoke
@@ -231,13 +231,13 @@ type Auth0TenantSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	AccessRules []AccessRule `json:"accessRules,omitempty"`
-	// onViolation says what becomes of a grant that a ClientGrant owns and no
+	// onViolation says what happens to a grant that a ClientGrant owns and no
 	// access rule allows any more: Freeze keeps it and only ever narrows it,
 	// Revoke revokes it.
 	// +optional
 	// +kubebuilder:default=Freeze
 	OnViolation OnViolation `json:"onViolation,omitempty"`
-	// deletionPolicy says what becomes of a grant when its ClientGrant is deleted:
+	// deletionPolicy says what happens to a grant when its ClientGrant is deleted:
 	// Delete leaves that to the ClientGrant's own deletionPolicy, Orphan leaves
 	// every grant in the tenant.
 	// +optional

@@ -18,7 +18,7 @@ const (
 	ModeSuspend Mode = "Suspend"
 )
 
-// DeletionPolicy says what becomes of the grant when its ClientGrant is
+// DeletionPolicy says what happens to the grant when its ClientGrant is
 // deleted.
 //
 // +kubebuilder:validation:Enum=Delete;Orphan
@@ -31,7 +31,7 @@ const (
 	DeletionPolicyOrphan DeletionPolicy = "Orphan"
 )
 
-// AdoptionPolicy says what becomes of a grant that was in the tenant first.
+// AdoptionPolicy says what happens to a grant that was in the tenant first.
 //
 // +kubebuilder:validation:Enum=Adopt;Refuse
 type AdoptionPolicy string
@@ -170,8 +170,8 @@ type ClientGrantSpec struct {
 	// +kubebuilder:validation:items:Pattern=`^\S+$`
 	Scopes []string `json:"scopes,omitzero"`
 	// allowAllScopes: true grants every scope of the API, those that are defined
-	// later included, instead of scopes. To switch back, set it to
-	// false and list scopes. Once set it cannot be removed.
+	// later included, instead of scopes. To switch back, set it to false and list
+	// scopes. Once set it cannot be removed.
 	// +optional
 	AllowAllScopes *bool `json:"allowAllScopes,omitempty"`
 	// organizationUsage says whether the application may ask for tokens of an
@@ -195,14 +195,14 @@ type ClientGrantSpec struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=255
 	AuthorizationDetailsTypes []string `json:"authorizationDetailsTypes,omitzero"`
-	// deletionPolicy says what becomes of the grant when this object is deleted:
+	// deletionPolicy says what happens to the grant when this object is deleted:
 	// Delete revokes it, Orphan leaves it in the tenant, where an access rule of
 	// the Auth0Tenant gives the right Orphan. It may be changed while the object
 	// is being deleted.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
-	// adoptionPolicy says what becomes of a grant that was in the tenant first:
+	// adoptionPolicy says what happens to a grant that was in the tenant first:
 	// Adopt takes it over and makes it what this spec says, where an access rule
 	// of the Auth0Tenant gives the right AdoptExisting; Refuse leaves it alone.
 	// +optional

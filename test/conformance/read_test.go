@@ -160,6 +160,31 @@ func TestOrganizations_AreLinked(t *testing.T) {
 	}
 }
 
+func TestOrganizations_AreReadPageByPage(t *testing.T) {
+	n := start(t, sim.Options{})
+	var want []string
+	organization := n.AddOrganization(sim.Organization{Name: "acme"})
+	for i := range 7 {
+		g := n.AddGrant(sim.Grant{ClientID: fmt.Sprintf("app-%d", i), Audience: audience, OrganizationUsage: "require"})
+		n.Link(g.ID, organization.ID)
+		want = append(want, g.ID)
+	}
+	page, err := n.organizations.List(t.Context(), organization.ID, &management.ListOrganizationClientGrantsRequestParameters{
+		PerPage: new(3), IncludeTotals: new(true),
+	})
+	var found []string
+	for err == nil {
+		for _, g := range page.Results {
+			found = append(found, g.GetID())
+		}
+		page, err = page.GetNextPage(t.Context())
+	}
+	slices.Sort(want)
+	if !errors.Is(err, core.ErrNoPages) || !slices.Equal(found, want) {
+		t.Errorf("found %v, %v; want %v", found, err, want)
+	}
+}
+
 func TestLookups_FindClientsAndAPIs(t *testing.T) {
 	n := start(t, sim.Options{})
 	c, err := n.clients.Get(t.Context(), clientID, &management.GetClientRequestParameters{})

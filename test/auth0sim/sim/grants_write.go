@@ -131,6 +131,9 @@ func (g *storedGrant) clear(name string) {
 func (s *Server) assign(g *storedGrant, body value) {
 	if v, ok := body.get("organization_usage"); ok {
 		g.OrganizationUsage = v.text
+		if v.text == "deny" && s.settings.Unknowns.DenyUnlinks {
+			g.organizations = nil
+		}
 	}
 	if v, ok := body.get("allow_any_organization"); ok {
 		g.AllowAnyOrganization = new(v.truth)

@@ -7,7 +7,17 @@ import (
 	"time"
 )
 
-// bucket is the tenant's token bucket. Every request to the Management API takes a token, whatever its answer.
+// bucketKind is which bucket a request takes from, beside that of the tenant.
+type bucketKind int
+
+// The buckets. Each request to the Management API takes a token of the first, and some take one of another as well.
+const (
+	tenantBucket bucketKind = iota
+	linkReads
+	linkWrites
+)
+
+// bucket is a token bucket. A request takes its token whatever the answer.
 type bucket struct {
 	tokens float64
 	at     time.Time
@@ -40,42 +50,61 @@ func (b *bucket) reset(limit RateLimit, now time.Time) time.Time {
 	return now.Add(time.Duration(seconds) * time.Second)
 }
 
-// limited lets handle answer unless the bucket is empty. Successes and 429s tell about the bucket; other errors were
-// recorded without these headers.
+// limited lets handle answer unless the tenant's bucket, which comes first, or that of the endpoint is empty.
 func (s *Server) limited(q *request, handle func(*request) response) response {
-	limit := s.settings.RateLimit
+	return s.limitedBy(tenantBucket, q, func(q *request) response {
+		if kind := s.bucketOf(q.route); kind != tenantBucket {
+			return s.limitedBy(kind, q, handle)
+		}
+		return handle(q)
+	})
+}
+
+func (s *Server) bucketOf(r *route) bucketKind {
+	if r.pattern == grantOrganizationsRoute && s.settings.Unknowns.GrantReadsAreLinkReads {
+		return linkReads
+	}
+	return r.bucket
+}
+
+// limitedBy takes a token of one bucket. Successes and 429s tell about the bucket that the request came to last; other
+// errors were recorded without these headers.
+func (s *Server) limitedBy(kind bucketKind, q *request, handle func(*request) response) response {
+	limit, from := s.settings.limits()[kind], &s.buckets[kind]
 	if limit.Limit <= 0 {
 		return handle(q)
 	}
-	if !s.bucket.take(limit, q.now) {
-		return s.tooManyRequests(q, limit)
+	limit.Endpoint = limit.Endpoint || kind != tenantBucket
+	if !from.take(limit, q.now) {
+		return from.tooManyRequests(q, limit)
 	}
+	left := int(from.tokens)
 	resp := handle(q)
-	if resp.status < http.StatusMultipleChoices {
+	if resp.status < http.StatusMultipleChoices && resp.header.Get("X-Ratelimit-Limit") == "" {
 		resp.header = resp.header.Clone()
-		s.setLimitHeaders(resp.header, limit, int(s.bucket.tokens), q.now)
+		from.setHeaders(resp.header, limit, left, q.now)
 	}
 	return resp
 }
 
-func (s *Server) setLimitHeaders(header http.Header, limit RateLimit, remaining int, now time.Time) {
+func (b *bucket) setHeaders(header http.Header, limit RateLimit, remaining int, now time.Time) {
 	header.Set("X-Ratelimit-Limit", strconv.Itoa(limit.Limit))
 	header.Set("X-Ratelimit-Remaining", strconv.Itoa(remaining))
-	header.Set("X-Ratelimit-Reset", strconv.FormatInt(s.bucket.reset(limit, now).Unix(), 10))
+	header.Set("X-Ratelimit-Reset", strconv.FormatInt(b.reset(limit, now).Unix(), 10))
 }
 
 // tooManyRequests is the recorded 429. Which headers it has was not recorded; the documentation names these three.
-func (s *Server) tooManyRequests(q *request, limit RateLimit) response {
+func (b *bucket) tooManyRequests(q *request, limit RateLimit) response {
 	message := "Global limit has been reached"
 	if limit.Endpoint {
 		message = "Endpoint limit has been reached"
 	}
 	resp := fail(http.StatusTooManyRequests, message, "too_many_requests")
 	if !limit.NoHeaders {
-		s.setLimitHeaders(resp.header, limit, limit.Remaining, q.now)
+		b.setHeaders(resp.header, limit, limit.Remaining, q.now)
 	}
 	if limit.RetryAfter {
-		wait := s.bucket.reset(limit, q.now).Sub(q.now)
+		wait := b.reset(limit, q.now).Sub(q.now)
 		resp.header.Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
 	}
 	return resp

@@ -6,9 +6,6 @@ import (
 	"slices"
 )
 
-// maxGrantsPerOrganization is the documented limit in the public cloud.
-const maxGrantsPerOrganization = 100
-
 // organization is what a client grant can be associated with.
 type organization struct {
 	id  string
@@ -42,7 +39,7 @@ func (s *Server) listOrganizations(q *request) response {
 func (s *Server) pageOrganizations(q *request, found []*organization) response {
 	slices.SortFunc(found, func(a, b *organization) int { return cmp.Compare(a.id, b.id) })
 	return s.page(q, listing{
-		name: "organizations", count: len(found),
+		name: "organizations", ceiling: true, count: len(found),
 		key:  func(i int) string { return found[i].id },
 		item: func(i int) any { return found[i].shown() },
 	})
@@ -89,88 +86,16 @@ func (s *Server) updateOrganization(q *request) response {
 
 func (s *Server) deleteOrganization(q *request) response {
 	id := q.params[0]
+	if len(s.linked(id)) > 0 && s.settings.Unknowns.KeepLinkedOrganizations {
+		return fail(http.StatusConflict, "The organization has client grants.", "")
+	}
+	s.dropOrganization(id)
+	return noContent()
+}
+
+func (s *Server) dropOrganization(id string) {
 	s.organizations = slices.DeleteFunc(s.organizations, func(o *organization) bool { return o.id == id })
 	for _, g := range s.grants.sorted {
 		g.dissociate(id)
 	}
-	return noContent()
-}
-
-func (g *storedGrant) dissociate(organization string) {
-	g.organizations = slices.DeleteFunc(g.organizations, func(id string) bool { return id == organization })
-}
-
-// organizationGrants is GET /organizations/{id}/client-grants. The description names no 404.
-func (s *Server) organizationGrants(q *request) response {
-	id := q.params[0]
-	wanted, _ := q.query.get("grant_ids")
-	found := s.grants.filter(func(g *storedGrant) bool {
-		return slices.Contains(g.organizations, id) && g.matches(q.query) &&
-			(!q.query.has("grant_ids") || slices.Contains(wanted.strings(), g.ID))
-	})
-	return s.page(q, listing{
-		name: "client_grants", count: len(found),
-		key:  func(i int) string { return found[i].ID },
-		item: func(i int) any { return found[i].Grant },
-	})
-}
-
-// linkGrant is POST /organizations/{id}/client-grants. The answer calls the ID grant_id and has no subject_type
-// (recorded), other than the description says.
-func (s *Server) linkGrant(q *request) response {
-	o := s.organization(q.params[0])
-	if o == nil {
-		return fail(http.StatusNotFound, "No organization found by that id", "")
-	}
-	g := s.grants.byID(q.body.textOf("grant_id"))
-	if g == nil {
-		return errUnknownGrant
-	}
-	if slices.Contains(g.organizations, o.id) {
-		return fail(http.StatusConflict, "The client grant has already been added to this organization.", "")
-	}
-	linked := s.grants.filter(func(g *storedGrant) bool { return slices.Contains(g.organizations, o.id) })
-	if len(linked) >= maxGrantsPerOrganization {
-		return fail(http.StatusConflict,
-			"Quota exceeded; cannot add more than 100 client grants to a single organization", "")
-	}
-	g.organizations = append(slices.Clone(g.organizations), o.id)
-	answer := objectValue("grant_id", g.ID, "client_id", g.ClientID, "audience", g.Audience)
-	if g.Scope != nil {
-		answer.set("scope", stringsValue(g.Scope))
-	}
-	if g.OrganizationUsage != "" {
-		answer.set("organization_usage", stringValue(g.OrganizationUsage))
-	}
-	if g.AllowAnyOrganization != nil {
-		answer.set("allow_any_organization", booleanValue(*g.AllowAnyOrganization))
-	}
-	return reply(http.StatusCreated, answer)
-}
-
-// unlinkGrant is DELETE /organizations/{id}/client-grants/{grant_id}.
-func (s *Server) unlinkGrant(q *request) response {
-	o := s.organization(q.params[0])
-	if o == nil {
-		return fail(http.StatusNotFound, "No organization found by that id.", "")
-	}
-	if g := s.grants.byID(q.params[1]); g != nil {
-		g.dissociate(o.id)
-	}
-	return noContent()
-}
-
-// grantOrganizations is GET /client-grants/{id}/organizations.
-func (s *Server) grantOrganizations(q *request) response {
-	g := s.grants.byID(q.params[0])
-	if g == nil {
-		return errUnknownGrant
-	}
-	var found []*organization
-	for _, id := range g.organizations {
-		if o := s.organization(id); o != nil {
-			found = append(found, o)
-		}
-	}
-	return s.pageOrganizations(q, found)
 }

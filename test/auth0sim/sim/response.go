@@ -48,11 +48,13 @@ var (
 		StatusCode: http.StatusRequestEntityTooLarge, Error: "Request Entity Too Large",
 		Message: "Payload content length greater than maximum allowed: 1048576",
 	})
-	errBadJSON    = fail(http.StatusBadRequest, "Invalid request payload JSON format", "")
-	errMediaType  = fail(http.StatusUnsupportedMediaType, "Unsupported Media Type", "")
-	errTooMany    = fail(http.StatusForbidden, "You reached the limit of entities of this type for this tenant.", "too_many_entities")
-	errServer     = fail(http.StatusInternalServerError, "An internal server error occurred", "")
-	errSystemAPIs = map[string]response{
+	errBadJSON   = fail(http.StatusBadRequest, "Invalid request payload JSON format", "")
+	errMediaType = fail(http.StatusUnsupportedMediaType, "Unsupported Media Type", "")
+	errTooMany   = fail(http.StatusForbidden, "You reached the limit of entities of this type for this tenant.", "too_many_entities")
+	// That it is a 403 is documented; a code like this was reported.
+	errNoOrganizations = fail(http.StatusForbidden, "This feature is not enabled for this tenant.", "feature_not_enabled")
+	errServer          = fail(http.StatusInternalServerError, "An internal server error occurred", "")
+	errSystemAPIs      = map[string]response{
 		http.MethodPatch:  fail(http.StatusBadRequest, "System resource servers cannot be patched.", "invalid_body"),
 		http.MethodDelete: fail(http.StatusBadRequest, "System resource servers cannot be deleted.", "invalid_uri"),
 	}

@@ -12,6 +12,8 @@ const (
 	tokenPath = "/oauth/token"
 )
 
+const grantOrganizationsRoute = "/client-grants/{id}/organizations"
+
 // route is one operation. Patterns of the Management API are relative to /api/v2; {id} stands for one part of the path.
 type route struct {
 	method  string
@@ -19,7 +21,8 @@ type route struct {
 	scopes  []string // any of them is enough
 	query   *schema  // nil: any query, ignored, as recorded of the operations on one object
 	body    *schema  // nil: no body
-	grantID string   // how the description calls a path's grant ID whose format is checked; empty: it is not
+	bucket  bucketKind
+	grantID string // how the description calls a path's grant ID whose format is checked; empty: it is not
 	handle  func(*Server, *request) response
 }
 
@@ -52,7 +55,7 @@ func grantRoutes() []*route {
 			scopes: []string{"delete:client_grants"}, handle: (*Server).deleteGrant,
 		},
 		{
-			method: http.MethodGet, pattern: "/client-grants/{id}/organizations",
+			method: http.MethodGet, pattern: grantOrganizationsRoute,
 			scopes: []string{"read:organization_client_grants"}, query: pagingQuery, handle: (*Server).grantOrganizations,
 		},
 	}
@@ -62,16 +65,17 @@ func organizationRoutes() []*route {
 	return []*route{
 		{
 			method: http.MethodGet, pattern: "/organizations/{id}/client-grants",
-			scopes: []string{"read:organization_client_grants"}, query: organizationGrantsQuery,
+			scopes: []string{"read:organization_client_grants"}, query: organizationGrantsQuery, bucket: linkReads,
 			handle: (*Server).organizationGrants,
 		},
 		{
 			method: http.MethodPost, pattern: "/organizations/{id}/client-grants",
-			scopes: []string{"create:organization_client_grants"}, body: linkGrantBody, handle: (*Server).linkGrant,
+			scopes: []string{"create:organization_client_grants"}, body: linkGrantBody, bucket: linkWrites,
+			handle: (*Server).linkGrant,
 		},
 		{
 			method: http.MethodDelete, pattern: "/organizations/{id}/client-grants/{grant_id}",
-			scopes: []string{"delete:organization_client_grants"}, handle: (*Server).unlinkGrant,
+			scopes: []string{"delete:organization_client_grants"}, bucket: linkWrites, handle: (*Server).unlinkGrant,
 		},
 		{
 			method: http.MethodGet, pattern: "/organizations",

@@ -23,6 +23,7 @@ type schema struct {
 	properties    []property
 	closed        bool // no other properties
 	items         *schema
+	maxItems      int
 	uniqueItems   bool
 	format        string
 	matches       func(string) bool // what format demands
@@ -168,6 +169,10 @@ func (s *schema) checkNumber(path, text string) []problem {
 }
 
 func (s *schema) checkArray(path string, v value) []problem {
+	if s.maxItems > 0 && len(v.items) > s.maxItems {
+		return []problem{s.problem(path,
+			"Array is too long ("+strconv.Itoa(len(v.items))+"), maximum "+strconv.Itoa(s.maxItems))}
+	}
 	if !s.uniqueItems {
 		return nil
 	}

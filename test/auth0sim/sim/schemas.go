@@ -14,6 +14,8 @@ const (
 		"third-party clients. Per-client grants for the same audience take precedence. Mutually exclusive with `client_id`."
 	totalsText = "Return results inside an object that contains the total result count (true) or as a direct array of " +
 		"results (false, default)."
+	grantIDsText = "Optional filter on the ID of the client grant. Must be URL encoded and may be specified multiple times " +
+		"(max 10).<br /><b>e.g.</b> <i>../client-grants?grant_ids=id1&grant_ids=id2</i>"
 	anyOrganizationText = "If enabled, any organization can be used with this grant. If disabled (default), the grant must " +
 		"be explicitly assigned to the desired organizations."
 )

@@ -47,7 +47,9 @@ var organizationGrantsQuery = &schema{
 			types: []kind{kindString}, maxLength: 600, description: "Optional filter on audience of the client grant.",
 		}},
 		textFilter("client_id", "Optional filter on client_id of the client grant."),
-		{"grant_ids", &schema{types: []kind{kindArray}, items: &schema{types: []kind{kindString}}}},
+		{"grant_ids", &schema{types: []kind{kindArray}, description: grantIDsText, maxItems: 10, items: &schema{
+			types: []kind{kindString}, format: "client-grant-id", matches: grantIDFormat.MatchString,
+		}}},
 	}, pagingProperties()[:3]...), // no checkpoint paging here
 }
 

@@ -34,7 +34,7 @@ type Server struct {
 	grants        grantStore
 	tokens        map[string]*issuedToken // by jti
 	assertions    map[string]time.Time    // used jti of assertions, with their end
-	bucket        bucket
+	buckets       [3]bucket               // by bucketKind
 	faults        []*Injection
 	journal       journal
 
@@ -65,7 +65,9 @@ func New(options Options) *Server {
 	if s.journal.dir == "" {
 		s.journal.dir = os.Getenv("CONTRACT_LOG_DIR")
 	}
-	s.bucket.fill(s.settings.RateLimit, s.clock())
+	for i, limit := range s.settings.limits() {
+		s.buckets[i].fill(limit, s.clock())
+	}
 	s.addManagement(options)
 	return s
 }
@@ -231,6 +233,9 @@ func (s *Server) manage(q *request) response {
 	}
 	if refusal := q.authorize(); refusal != nil {
 		return *refusal
+	}
+	if s.settings.NoOrganizations && strings.Contains(q.route.pattern, "organizations") {
+		return errNoOrganizations
 	}
 	if refusal := s.parse(q); refusal != nil {
 		return *refusal

@@ -8,6 +8,10 @@ type Settings struct {
 	Latency time.Duration `json:"-"`
 	// RateLimit is the token bucket; without a Limit there is none.
 	RateLimit RateLimit `json:"rate_limit"`
+	// LinkReads and LinkWrites are the buckets of reading and of changing which grants an organization has, beside that of
+	// the tenant, which is asked first (documented); without a Limit there is none.
+	LinkReads  RateLimit `json:"link_reads"`
+	LinkWrites RateLimit `json:"link_writes"`
 	// Paging makes pages shorter than asked for.
 	Paging Paging `json:"paging"`
 	// GrantedScopes is what the client of Options may do; nil means everything. It counts for tokens issued from now
@@ -28,6 +32,11 @@ type Settings struct {
 	StrictScopes bool `json:"strict_scopes"`
 	// MaxGrants is the tenant's limit of client grants; 0 means none.
 	MaxGrants int `json:"max_grants"`
+	// MaxLinks is how many grants an organization has at most; default 100, as in the public cloud. 1,000 are documented
+	// for the private cloud.
+	MaxLinks int `json:"max_links"`
+	// NoOrganizations makes a tenant whose plan has no organizations: their endpoints answer 403.
+	NoOrganizations bool `json:"no_organizations"`
 	// AnonymousUser makes the newer subject type anonymous_user known.
 	AnonymousUser bool `json:"anonymous_user"`
 	// Unknowns are the answers to questions that no public source answers.
@@ -106,17 +115,40 @@ type Unknowns struct {
 	StrictReadIDs bool `json:"strict_read_ids"`
 	// InvalidFromRestarts starts a list again at an invalid or expired from, instead of answering 400.
 	InvalidFromRestarts bool `json:"invalid_from_restarts"`
-	// NoOffsetCeiling lets page and per_page reach beyond 1,000 grants.
+	// NoOffsetCeiling lets page and per_page reach beyond 1,000 items.
 	NoOffsetCeiling bool `json:"no_offset_ceiling"`
+	// RefuseDenyLinks answers 400 to linking a grant that denies organizations, or says nothing of them.
+	RefuseDenyLinks bool `json:"refuse_deny_links"`
+	// RefuseUserLinks answers 400 to linking a grant of another subject type than client.
+	RefuseUserLinks bool `json:"refuse_user_links"`
+	// DenyUnlinks takes a grant from its organizations when its organization_usage becomes deny.
+	DenyUnlinks bool `json:"deny_unlinks"`
+	// UnlinkedStatus answers the unlinking of a grant that is not linked; default 204.
+	UnlinkedStatus int `json:"unlinked_status"`
+	// UnknownOrganizationStatus answers reading the grants of an organization that does not exist; default 200 with none,
+	// as the description knows no 404 there.
+	UnknownOrganizationStatus int `json:"unknown_organization_status"`
+	// KeepLinkedOrganizations answers 409 to the deletion of an organization that has grants, instead of deleting it.
+	KeepLinkedOrganizations bool `json:"keep_linked_organizations"`
+	// GrantReadsAreLinkReads makes reading the organizations of one grant take from LinkReads, too: the documented bucket
+	// names the grants of an organization only.
+	GrantReadsAreLinkReads bool `json:"grant_reads_are_link_reads"`
+}
+
+// limits are the rate limits, in the order of Server.buckets.
+func (s *Settings) limits() [3]RateLimit {
+	return [...]RateLimit{s.RateLimit, s.LinkReads, s.LinkWrites}
 }
 
 // Configure changes the settings. A changed rate limit starts with a full bucket.
 func (s *Server) Configure(change func(*Settings)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.settings.RateLimit
+	before := s.settings.limits()
 	change(&s.settings)
-	if s.settings.RateLimit != before {
-		s.bucket.fill(s.settings.RateLimit, s.clock())
+	for i, limit := range s.settings.limits() {
+		if limit != before[i] {
+			s.buckets[i].fill(limit, s.clock())
+		}
 	}
 }

@@ -46,7 +46,8 @@ func (s *Server) DeleteAPI(identifier string) {
 }
 
 // EditGrant changes a grant behind every client's back and says whether there was one. It panics if the change makes
-// its ID or its identity that of another grant. change must not call the server.
+// its ID or its identity that of another grant. Under another ID it is a grant that was made again, which no organization
+// has. change must not call the server.
 func (s *Server) EditGrant(id string, change func(*Grant)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,7 +59,9 @@ func (s *Server) EditGrant(id string, change func(*Grant)) bool {
 	change(&g)
 	s.grants.remove(id)
 	s.addGrant(g)
-	s.grants.byID(g.ID).organizations = stored.organizations
+	if g.ID == id {
+		s.grants.byID(id).organizations = stored.organizations
+	}
 	return true
 }
 
@@ -79,6 +82,22 @@ func (s *Server) Link(grantID, organizationID string) {
 	}
 	g.dissociate(organizationID)
 	g.organizations = append(g.organizations, organizationID)
+}
+
+// Unlink ends the association of a grant with an organization, if there is one.
+func (s *Server) Unlink(grantID, organizationID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.grants.byID(grantID); g != nil {
+		g.dissociate(organizationID)
+	}
+}
+
+// DeleteOrganization removes an organization and its links behind every client's back.
+func (s *Server) DeleteOrganization(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropOrganization(id)
 }
 
 // Grants returns all grants in the order of their IDs.

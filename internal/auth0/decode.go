@@ -28,13 +28,11 @@ func (call apiCall) grant(body []byte, wanted string) (grant.Grant, error) {
 	return found, nil
 }
 
-// page reads one page of a listing. A page that cannot be trusted to be followed by the rest is an error, as a listing
-// that ends early makes grants look absent.
+// page reads one page of a listing.
 func (call apiCall) page(body []byte, from string) (Page, error) {
 	var found struct {
 		Grants *[]grant.Grant `json:"client_grants"`
-		Next   string         `json:"next"`
-		Total  int            `json:"total"`
+		paged
 	}
 	if err := decode(body, &found); err != nil {
 		return Page{}, call.broken("%w", err)
@@ -47,17 +45,32 @@ func (call apiCall) page(body []byte, from string) (Page, error) {
 			return Page{}, call.broken("a grant without ID or audience")
 		}
 	}
-	if found.Next != "" && found.Next == from {
-		return Page{}, call.broken("a page that names itself as the next one")
-	}
-	if len(found.Next) > maxNext {
-		return Page{}, call.broken("a next of %d bytes", len(found.Next))
-	}
-	if from == "" && found.Next == "" && found.Total > len(*found.Grants) {
-		// The shape of offset paging (recorded), which has no next.
-		return Page{}, call.broken("a last page with %d of %d grants", len(*found.Grants), found.Total)
+	if err := call.follows(found.paged, len(*found.Grants), from); err != nil {
+		return Page{}, err
 	}
 	return Page{Grants: *found.Grants, Next: found.Next}, nil
+}
+
+// paged is what a page of a listing tells about the others.
+type paged struct {
+	Next  string `json:"next"`
+	Total int    `json:"total"`
+}
+
+// follows says what is wrong with a page of so many items that cannot be trusted to be followed by the rest: a listing that
+// ends early makes things look absent.
+func (call apiCall) follows(page paged, items int, from string) error {
+	if page.Next != "" && page.Next == from {
+		return call.broken("a page that names itself as the next one")
+	}
+	if len(page.Next) > maxNext {
+		return call.broken("a next of %d bytes", len(page.Next))
+	}
+	if from == "" && page.Next == "" && page.Total > items {
+		// The shape of offset paging (recorded), which has no next.
+		return call.broken("a last page with %d of %d items", items, page.Total)
+	}
+	return nil
 }
 
 // decode reads JSON without quoting it in an error.

@@ -41,11 +41,17 @@ func TestClient_TypesErrorsByStatus(t *testing.T) {
 			if got.Status != status || auth0.StatusOf(err) != status || got.Message != "The message." || got.Code != "the_code" {
 				t.Errorf("%s: got %#v", name, got)
 			}
-			method, route, _ := strings.Cut(name, " ")
-			if route == "list" || method == http.MethodPost {
+			method, about, _ := strings.Cut(name, " ")
+			route := "/api/v2/client-grants/{id}"
+			switch {
+			case about == "organizations":
+				route += "/organizations"
+			case about == "linked" || about == "link":
+				route = "/api/v2/organizations/{id}/client-grants"
+			case about == "unlink":
+				route = "/api/v2/organizations/{id}/client-grants/{id}"
+			case about == "list" || method == http.MethodPost:
 				route = "/api/v2/client-grants"
-			} else {
-				route = "/api/v2/client-grants/{id}"
 			}
 			text := fmt.Sprintf("%s %s: status %d: The message. (the_code)", method, route, status)
 			if got.Method != method || got.Route != route || err.Error() != text {
@@ -61,8 +67,8 @@ func TestClient_TypesErrorsByStatus(t *testing.T) {
 			}
 		}
 		_, asked := tenant.asked()
-		if len(asked) != 5 {
-			t.Errorf("status %d: %d calls were sent for 5: a retry, or a redirect that was followed", status, len(asked))
+		if want := len(calls(nil)); len(asked) != want {
+			t.Errorf("status %d: %d calls were sent for %d: a retry, or a redirect that was followed", status, len(asked), want)
 		}
 	}
 }
@@ -229,8 +235,8 @@ func TestClient_TakesAnUnreadableSuccessForNoAnswer(t *testing.T) {
 		tenant := newTenant(t, handler)
 		client := tenant.client(t)
 		for method, call := range calls(client) {
-			if method == "GET list" || method == "DELETE" {
-				continue
+			if strings.Contains(method, " ") || method == "DELETE" {
+				continue // Listings and links have tests of their own, and a 204 has no body.
 			}
 			err := call(t.Context())
 			got := asError[*auth0.TransportError](t, err)

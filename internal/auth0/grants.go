@@ -20,7 +20,7 @@ const (
 
 // What is wrong with a call before it is made. Nothing is sent, not even for a token.
 var (
-	errID     = errors.New("the ID of the grant is empty or no name")
+	errID     = errors.New("an ID is empty or no name")
 	errHolder = errors.New("a client ID and a default-for group exclude each other")
 	errEmpty  = errors.New("there is nothing to change")
 )
@@ -124,7 +124,7 @@ func (c *Client) item(ctx context.Context, method, id string, body []byte) (gran
 // itemCall escapes the ID: it is one segment of the path, whatever it holds.
 func itemCall(method, id string, body []byte) (apiCall, error) {
 	call := apiCall{method: method, route: itemRoute, body: body, limit: maxBody}
-	if id == "" || id == "." || id == ".." {
+	if !isID(id) {
 		return call, call.unmade(errID)
 	}
 	call.path = listRoute + "/" + url.PathEscape(id)

@@ -96,6 +96,33 @@ func TestClient_SendsExactlyTheseRequests(t *testing.T) {
 			call: func(c *auth0.Client) error { return c.Delete(t.Context(), "cgr_1") },
 			want: "DELETE /api/v2/client-grants/cgr_1",
 		},
+		"organizations of a grant": {
+			call: func(c *auth0.Client) error {
+				_, err := c.OrganizationsPage(t.Context(), "cgr_1", "Fe26.2*+/=")
+				return err
+			},
+			want: "GET /api/v2/client-grants/cgr_1/organizations?from=Fe26.2%2A%2B%2F%3D&take=100",
+		},
+		"some grants of an organization": {
+			call: func(c *auth0.Client) error {
+				_, err := c.LinkedPage(t.Context(), "org_1", []string{"cgr_1", "cgr_2"}, 0)
+				return err
+			},
+			want: "GET /api/v2/organizations/org_1/client-grants?grant_ids=cgr_1&grant_ids=cgr_2&include_totals=true&page=0&per_page=100",
+		},
+		"later page of all grants of an organization": {
+			call: func(c *auth0.Client) error { _, err := c.LinkedPage(t.Context(), "a/../b", nil, 9); return err },
+			want: "GET /api/v2/organizations/a%2F..%2Fb/client-grants?include_totals=true&page=9&per_page=100",
+		},
+		"link": {
+			call: func(c *auth0.Client) error { return c.Link(t.Context(), "org_1", "cgr_1") },
+			want: "POST /api/v2/organizations/org_1/client-grants",
+			body: `{"grant_id":"cgr_1"}`,
+		},
+		"unlink": {
+			call: func(c *auth0.Client) error { return c.Unlink(t.Context(), "org_1", "../x") },
+			want: "DELETE /api/v2/organizations/org_1/client-grants/..%2Fx",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -131,6 +158,10 @@ func api(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodDelete:
 		answer(w, http.StatusNoContent, "")
+	case r.URL.Path == "/api/v2/client-grants/cgr_1/organizations":
+		answer(w, http.StatusOK, `{"organizations":[{"id":"org_1","name":"acme"}]}`)
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/v2/organizations/"):
+		answer(w, http.StatusOK, `{"client_grants":[`+one+`],"start":0,"limit":100,"total":1}`)
 	case r.Method == http.MethodPost:
 		answer(w, http.StatusCreated, one)
 	case r.URL.Path == "/api/v2/client-grants":

@@ -213,6 +213,16 @@ func calls(client *auth0.Client) map[string]func(context.Context) error {
 		"POST":     func(ctx context.Context) error { _, err := client.Create(ctx, newGrant()); return err },
 		"PATCH":    func(ctx context.Context) error { _, err := client.Update(ctx, "cgr_1", fields("a")); return err },
 		"DELETE":   func(ctx context.Context) error { return client.Delete(ctx, "cgr_1") },
+		"GET organizations": func(ctx context.Context) error {
+			_, err := client.OrganizationsPage(ctx, "cgr_1", "")
+			return err
+		},
+		"GET linked": func(ctx context.Context) error {
+			_, err := client.LinkedPage(ctx, "org_1", nil, 0)
+			return err
+		},
+		"POST link":     func(ctx context.Context) error { return client.Link(ctx, "org_1", "cgr_1") },
+		"DELETE unlink": func(ctx context.Context) error { return client.Unlink(ctx, "org_1", "cgr_1") },
 	}
 }
 

@@ -32,11 +32,13 @@ const pageSpacing = 2
 type Budget struct {
 	wake func(Key)
 
-	mu      sync.Mutex
-	tokens  tokens
-	flight  inFlight
-	queue   queue
-	tickets map[Key]*ticket
+	mu     sync.Mutex
+	tokens tokens
+	flight inFlight
+	// endpoints are the buckets beside that of the host.
+	endpoints [buckets]endpoint
+	queue     lanes
+	tickets   map[Key]*ticket
 	// lastAge is the age of the youngest ticket.
 	lastAge uint64
 	// granted tickets have a token and a slot reserved, expired ones had; both in the order of being granted.
@@ -56,7 +58,7 @@ type Budget struct {
 func New(limit Limit, slots int, wake func(Key)) *Budget {
 	b := &Budget{
 		wake: wake, tokens: newTokens(limit, time.Now()), flight: inFlight{most: max(slots, 1), remaining: -1},
-		queue: newQueue(), tickets: map[Key]*ticket{},
+		endpoints: newEndpoints(time.Now()), queue: newLanes(), tickets: map[Key]*ticket{},
 	}
 	b.timer = time.AfterFunc(time.Hour, b.dispatch)
 	b.timer.Stop()
@@ -75,13 +77,15 @@ func (b *Budget) SetLimit(limit Limit) {
 // Acquire takes a token for a call of key, which must be made at once, between StartCall and EndCall. Where there is no
 // token, or other tickets come first, the key gets a ticket and is woken when the ticket is granted: it then asks again.
 // Asking again earlier changes nothing but the class.
-func (b *Budget) Acquire(key Key, class Class) bool { return b.acquire(key, class, false) }
+func (b *Budget) Acquire(key Key, class Class) bool { return b.acquire(key, class, false, BucketHost) }
 
 // AcquirePage is Acquire for a page of a listing. Pages get at most half of the budget, all readers together, and wait for
 // their half without delaying other calls.
-func (b *Budget) AcquirePage(key Key, class Class) bool { return b.acquire(key, class, true) }
+func (b *Budget) AcquirePage(key Key, class Class) bool {
+	return b.acquire(key, class, true, BucketHost)
+}
 
-func (b *Budget) acquire(key Key, class Class, page bool) bool {
+func (b *Budget) acquire(key Key, class Class, page bool, of Bucket) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -93,12 +97,12 @@ func (b *Budget) acquire(key Key, class Class, page bool) bool {
 		t = &ticket{key: key, age: b.lastAge}
 		b.tickets[key] = t
 	}
-	redeemable := b.redeemable(t, class, page, now)
+	redeemable := t.bucket == of && b.redeemable(t, class, page, now)
 	b.withdraw(t)
-	if class != t.class {
+	if class != t.class || of != t.bucket {
 		t.turn = 0
 	}
-	t.class, t.page, t.asked = class, page, true
+	t.class, t.page, t.bucket, t.asked = class, page, of, true
 	if !redeemable {
 		b.enqueue(t, now)
 		if b.next(now) != t {
@@ -110,6 +114,7 @@ func (b *Budget) acquire(key Key, class Class, page bool) bool {
 		b.lastPage = now
 	}
 	b.unsent++
+	b.endpoints[of].unsent++
 	b.flight.count++
 	t.state, t.turn, t.sent = stateUnderWay, 0, false
 	return true
@@ -123,6 +128,10 @@ func (b *Budget) redeemable(t *ticket, class Class, page bool, now time.Time) bo
 		return false
 	}
 	if page && now.Before(b.pagesFrom()) {
+		return false
+	}
+	own := &b.endpoints[t.bucket]
+	if t.bucket != BucketHost && !own.tokens.has(own.unsent+1, now) {
 		return false
 	}
 	return b.tokens.has(b.unsent+1, now) && b.flight.count < b.flight.slots()

@@ -34,9 +34,10 @@ type callers struct {
 
 // errand is what a key wants to call for, again so many times.
 type errand struct {
-	class budget.Class
-	page  bool
-	again int
+	class  budget.Class
+	page   bool
+	bucket budget.Bucket
+	again  int
 }
 
 // token is a token that was taken: by which key, and how long after the start.
@@ -124,7 +125,13 @@ func (c *callers) passes(key budget.Key) {
 }
 
 func (c *callers) pass(key budget.Key, e errand) {
-	if e.page && !c.budget.AcquirePage(key, e.class) || !e.page && !c.budget.Acquire(key, e.class) {
+	acquire := c.budget.Acquire
+	if e.page {
+		acquire = c.budget.AcquirePage
+	} else if e.bucket != budget.BucketHost {
+		acquire = func(key budget.Key, class budget.Class) bool { return c.budget.AcquireLink(e.bucket, key, class) }
+	}
+	if !acquire(key, e.class) {
 		return
 	}
 	c.budget.StartCall(key)

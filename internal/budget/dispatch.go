@@ -39,7 +39,7 @@ func (b *Budget) next(now time.Time) *ticket {
 		return nil
 	}
 	for {
-		t := b.queue.best()
+		t := b.queue.best(func(of Bucket) bool { return b.isOpen(of, now) })
 		if t == nil || !t.page || b.pageDue(now) {
 			return t
 		}
@@ -83,6 +83,7 @@ func (b *Budget) withdraw(t *ticket) {
 		b.flight.count--
 		if !t.sent {
 			b.unsent--
+			b.endpoints[t.bucket].unsent--
 		}
 	case stateNew:
 	}
@@ -134,9 +135,12 @@ func (b *Budget) arm(now time.Time) {
 	if len(b.paced) > 0 && !slices.ContainsFunc(b.granted, isPage) {
 		earliest(b.pagesFrom())
 	}
-	if b.queue.all.len() > 0 && len(b.granted)+b.flight.count < b.flight.slots() {
-		if at, ever := b.tokens.due(b.reserved() + 1); ever {
-			earliest(at)
+	if len(b.granted)+b.flight.count < b.flight.slots() {
+		at, ever := b.tokens.due(b.reserved() + 1)
+		for of := range b.queue.queues {
+			if opens, will := b.opens(Bucket(of)); ever && will && b.queue.queues[of].all.len() > 0 {
+				earliest(later(at, opens))
+			}
 		}
 	}
 	if next.IsZero() {

@@ -32,6 +32,8 @@ func (b *Budget) send(t *ticket, now time.Time) {
 		t.sent = true
 		b.unsent--
 		b.tokens.take(now)
+		b.endpoints[t.bucket].unsent--
+		b.endpoints[t.bucket].tokens.take(now)
 	}
 }
 
@@ -95,24 +97,29 @@ func (b *Budget) Observed(limit auth0.RateLimit, ago time.Duration) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	sent := now.Add(-ago)
-	left, others := limit.Remaining, b.othersUse(limit, sent)
-	if !others && left == 0 && limit.Limit > 1 {
-		left = -1 // The tenant's count and the bucket are one request apart: one token less brings them together.
-	}
-	// Answers to calls that were under way at the same time tell of the same shortage: the first decides.
-	low := others && left*lowShare < limit.Limit && !b.tokens.stopped.After(now)
-	if pause := limit.Reset.Sub(now); low && pause > 0 && pause <= longestPause {
-		b.tokens.stop(limit.Reset)
-	}
-	b.tokens.lower(left, sent)
+	b.tokens.observe(limit, sent, now)
 	b.flight.remaining = limit.Remaining
 	b.arm(now)
 }
 
+// observe takes in what an answer to a request sent then says about the bucket.
+func (t *tokens) observe(limit auth0.RateLimit, sent, now time.Time) {
+	left, others := limit.Remaining, t.othersUse(limit, sent)
+	if !others && left == 0 && limit.Limit > 1 {
+		left = -1 // The tenant's count and the bucket are one request apart: one token less brings them together.
+	}
+	// Answers to calls that were under way at the same time tell of the same shortage: the first decides.
+	low := others && left*lowShare < limit.Limit && !t.stopped.After(now)
+	if pause := limit.Reset.Sub(now); low && pause > 0 && pause <= longestPause {
+		t.stop(limit.Reset)
+	}
+	t.lower(left, sent)
+}
+
 // othersUse says whether other users of the tenant, and not the operator, used most of what is spent of the limit. The
 // operator's own use comes back at its own rate.
-func (b *Budget) othersUse(limit auth0.RateLimit, at time.Time) bool {
-	return float64(limit.Limit-limit.Remaining) > 2*b.tokens.spent(at)
+func (t *tokens) othersUse(limit auth0.RateLimit, at time.Time) bool {
+	return float64(limit.Limit-limit.Remaining) > 2*t.spent(at)
 }
 
 // Refused stops the host after a 429 until its reset, as its headers tell, a minute at most. Then there is one token, not a
@@ -121,6 +128,12 @@ func (b *Budget) Refused(limit auth0.RateLimit) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
+	b.tokens.stop(now.Add(pauseOf(limit, now)))
+	b.arm(now)
+}
+
+// pauseOf is how long a 429 asks to wait, as its headers tell.
+func pauseOf(limit auth0.RateLimit, now time.Time) time.Duration {
 	pause := defaultPause
 	switch reset := limit.Reset.Sub(now); {
 	case limit.RetryAfter > 0:
@@ -128,8 +141,7 @@ func (b *Budget) Refused(limit auth0.RateLimit) {
 	case reset > 0:
 		pause = reset
 	}
-	b.tokens.stop(now.Add(min(pause, longestPause)))
-	b.arm(now)
+	return min(pause, longestPause)
 }
 
 // Waiting is how many keys wait for a token, by class.
@@ -137,8 +149,10 @@ func (b *Budget) Waiting() map[Class]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	waiting := make(map[Class]int, classes)
-	for class := range b.queue.shares {
-		waiting[Class(class)] = b.queue.shares[class].waiting
+	for of := range b.queue.queues {
+		for class := range b.queue.queues[of].shares {
+			waiting[Class(class)] += b.queue.queues[of].shares[class].waiting
+		}
 	}
 	for _, t := range b.paced {
 		waiting[t.class]++

@@ -1,15 +1,11 @@
 package budget
 
-// everyOldest: one of so many tokens goes to the oldest ticket.
-const everyOldest = 10
-
-// queue is the order of the waiting tickets: by class, within a class by the fair share of their namespaces, within a
+// queue is the order of the waiting tickets of one bucket: by class, within a class by the fair share of their namespaces, within a
 // namespace by age. Every tenth goes by age alone, so that no ticket waits for ever. Each operation costs the logarithm of
 // the queue's length. It is not safe for concurrent use.
 type queue struct {
 	all    indexedHeap[*ticket]
 	shares [classes]fairShare
-	served int
 }
 
 func newQueue() queue {
@@ -31,11 +27,8 @@ func (q *queue) remove(t *ticket) {
 }
 
 // best returns the ticket that is next; nil where none waits.
-func (q *queue) best() *ticket {
-	if q.all.len() == 0 {
-		return nil
-	}
-	if q.served%everyOldest == everyOldest-1 {
+func (q *queue) best(byAge bool) *ticket {
+	if byAge {
 		return q.all.first()
 	}
 	for class := range q.shares {
@@ -48,7 +41,6 @@ func (q *queue) best() *ticket {
 
 // serve takes out the ticket that was best: its namespace has had its turn.
 func (q *queue) serve(t *ticket) {
-	q.served++
 	q.shares[t.class].serve(t)
 	q.remove(t)
 }

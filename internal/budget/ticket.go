@@ -19,8 +19,10 @@ type ticket struct {
 	key   Key
 	class Class
 	page  bool
-	age   uint64
-	state state
+	// bucket is the one that its call counts against beside the host's own.
+	bucket Bucket
+	age    uint64
+	state  state
 	// asked is set when the key asked in its present pass, sent when the call for which it has a token left.
 	asked, sent bool
 	// until is when the state granted or expired ends.

@@ -105,13 +105,7 @@ func (w *world) newClient(t *testing.T) *auth0.Client {
 	client, err := auth0.New(auth0.Options{
 		Domain: w.Domain(), Audience: w.ManagementAudience(), RoundTripper: w.transport,
 		Credentials: auth0.Credentials{ClientID: w.ClientID(), ClientSecret: w.ClientSecret()},
-		OnResponse: func(response auth0.Response) {
-			if response.Status == http.StatusTooManyRequests {
-				w.budget.Refused(response.RateLimit)
-				return
-			}
-			w.budget.Observed(response.RateLimit, response.Duration)
-		},
+		OnResponse:  func(response auth0.Response) { w.budget.Told(response) },
 	})
 	if err != nil {
 		t.Fatal(err)

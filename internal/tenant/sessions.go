@@ -1,7 +1,6 @@
 package tenant
 
 import (
-	"net/http"
 	"sync"
 	"time"
 
@@ -101,13 +100,8 @@ func (s *Sessions) EndPass(key budget.Key) {
 func (s *Sessions) Observed(host string, response auth0.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	calls := s.budgets[host]
-	switch {
-	case calls == nil:
-	case response.Status == http.StatusTooManyRequests:
-		calls.Refused(response.RateLimit)
-	default:
-		calls.Observed(response.RateLimit, response.Duration)
+	if calls := s.budgets[host]; calls != nil {
+		calls.Told(response)
 	}
 }
 

@@ -108,14 +108,31 @@ func Narrow(desired Fields, observed Grant) Fields {
 	return change
 }
 
+// Undo is what the fields of a change were in the observed grant before it.
+func Undo(change Fields, observed Grant) (before Fields) {
+	if change.Scope != nil || change.AllowAllScopes != nil {
+		before.Scope, before.AllowAllScopes = append([]string{}, observed.Scope...), observed.AllowAllScopes
+	}
+	if change.OrganizationUsage != nil {
+		before.OrganizationUsage = new(organizationUsage(observed.Fields))
+	}
+	if change.AllowAnyOrganization != nil {
+		before.AllowAnyOrganization = new(deref(observed.AllowAnyOrganization))
+	}
+	if change.AuthorizationDetailsTypes != nil {
+		before.AuthorizationDetailsTypes = append([]string{}, observed.AuthorizationDetailsTypes...)
+	}
+	return before
+}
+
 // Reduces says whether the change takes access away from the observed grant and adds none.
 func Reduces(change Fields, observed Grant) bool {
 	after := Grant{Fields: Over(change, observed)}
-	return !change.Empty() && !widens(observed.Fields, after)
+	return !change.Empty() && !Widens(observed.Fields, after)
 }
 
-// widens says whether the second grant gives anything that the first does not.
-func widens(before Fields, after Grant) bool {
+// Widens says whether the second grant gives anything that the first does not.
+func Widens(before Fields, after Grant) bool {
 	switch {
 	case deref(after.AllowAllScopes) && !deref(before.AllowAllScopes):
 		return true

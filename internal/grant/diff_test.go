@@ -1,6 +1,7 @@
 package grant_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
@@ -274,5 +275,24 @@ func TestNarrow_KeepsToWhatIsLess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want(t, "change", grant.Narrow(test.desired, grant.Grant{Fields: test.observed}), test.want)
 		})
+	}
+}
+
+func TestUndo(t *testing.T) {
+	yes, usage := true, "require"
+	change := grant.Fields{
+		Scope: []string{"a", "b"}, AllowAllScopes: new(false), OrganizationUsage: &usage, AllowAnyOrganization: &yes,
+		AuthorizationDetailsTypes: []string{"payment"},
+	}
+	before := grant.Grant{ID: "cgr_1", Fields: grant.Fields{Scope: []string{"a"}}}
+	after := grant.Grant{ID: "cgr_1", Fields: grant.Over(change, before)}
+	after.OrganizationUsage = new("allow") // By somebody else.
+	undo := grant.Undo(change, before)
+	back := grant.Grant{ID: "cgr_1", Fields: grant.Over(grant.Narrow(undo, after), after)}
+	if grant.Widens(before.Fields, back) || !slices.Equal(back.Scope, before.Scope) {
+		t.Errorf("%+v comes back as %+v", before.Fields, back.Fields)
+	}
+	if undo := grant.Undo(grant.Fields{Scope: []string{}}, before); undo.OrganizationUsage != nil || undo.AuthorizationDetailsTypes != nil {
+		t.Errorf("what the change left alone is undone: %+v", undo)
 	}
 }

@@ -52,7 +52,7 @@ func (g Grant) MadeFrom(hash string) bool {
 func (g Grant) MadeLess(hash string, asked Fields) bool {
 	identity := g.Identity("")
 	same := NewGrant(identity, asked).Hash() == hash || bodyOf(identity, asked).Hash() == hash
-	return hash != "" && same && !widens(asked, g)
+	return hash != "" && same && !Widens(asked, g)
 }
 
 // otherwise is what an optional field may have been in the request: left out where it is shown, closed where it is not.

@@ -172,8 +172,8 @@ func (c *moves) remote() {
 			})
 		} else {
 			c.may(evDrop, fmt.Sprint("a stranger deletes ", k), func(n *model) { n.tenant[k] = remote{} })
-			c.may(evChange, fmt.Sprint("a stranger empties or fills ", k), func(n *model) { n.tenant[k].scopes = 3 &^ t.scopes })
-			c.may(evChange, fmt.Sprint("a stranger opens organizations of ", k), func(n *model) { n.tenant[k].open = !t.open })
+			c.may(evChange, fmt.Sprint("a stranger empties or fills ", k), func(n *model) { n.tenant[k].scopes, n.tenant[k].refused = 3&^t.scopes, 0 })
+			c.may(evChange, fmt.Sprint("a stranger opens organizations of ", k), func(n *model) { n.tenant[k].open, n.tenant[k].refused = !t.open, 0 })
 		}
 		if late := c.from.late[k]; late > 0 {
 			n := *c.from

@@ -100,6 +100,9 @@ func (d *decision) narrow() *Step {
 		return s
 	}
 	change := grant.Narrow(d.Object.Fields, *held)
+	if before := d.Memory.Before; change.Empty() && before != nil && before.ID == held.ID && d.notPermitted(grant.Over(d.Object.Fields, *held)) != nil {
+		change = grant.Narrow(before.Fields, *held)
+	}
 	switch {
 	case change.Empty():
 		return nil

@@ -24,7 +24,7 @@ func (m *model) key() model {
 		for _, o := range []*object{&n.objects[i], &n.cached[i]} {
 			note(&o.memory.since)
 			note(&o.memory.deletedAt)
-			ids = append(ids, &o.record.id, &o.replaces.id, &o.memory.made, &o.pending.id)
+			ids = append(ids, &o.record.id, &o.replaces.id, &o.memory.made, &o.memory.before.id, &o.pending.id)
 			for k := range idents {
 				note(&o.memory.deletions[k].until)
 				ids = append(ids, &o.memory.deletions[k].id)

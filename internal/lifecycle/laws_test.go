@@ -200,6 +200,8 @@ func (m *model) checkGrant(k int) error {
 		}
 	}
 	switch {
+	case t.refused != 0 && t.open && t.ours && holders > 0 && !resting:
+		return fmt.Errorf("grant %d keeps %v, which was added although the rules refuse it", k, scopeSets[t.refused])
 	case t.id > 0 && t.ours && holders == 0 && !resting:
 		return fmt.Errorf("nobody answers for grant %d", k)
 	case served > 1 || served > 0 && holders > 1:

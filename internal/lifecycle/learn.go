@@ -58,6 +58,11 @@ func (m Memory) changed(w World, do Change, a Answer) Memory {
 	if w.TakesAway(do) {
 		request = requestReduce
 	}
+	if request == requestChange && a.Refused == nil {
+		if m.Before = nil; a.Held == nil || grant.Widens(grant.Over(do.Fields, *seen), *a.Held) {
+			m.Before = &grant.Grant{ID: do.ID, Fields: grant.Undo(do.Fields, *seen)}
+		}
+	}
 	if a.Held != nil {
 		return m.accepted(w, request, do.Cause, do.Fields, a)
 	}

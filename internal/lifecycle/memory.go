@@ -35,6 +35,9 @@ type Memory struct {
 	// generation: those that are missing now.
 	Dropped       []string
 	DroppedBefore bool
+	// Before is what a change found in place of its fields, where its answer shows more than had to follow, or did not come: if
+	// the rules refuse what the grant became, what the change added goes again.
+	Before *grant.Grant
 	// Corrections are when the grant was brought back to its spec, CorrectedIn the refreshes then.
 	Corrections []time.Time
 	CorrectedIn int

@@ -50,6 +50,7 @@ type memory struct {
 	// planned and settled are 1 plus 10 times the identity plus the scopes.
 	planned, sent, settled, made int8
 	inPlace                      int8 // 1 plus the identity
+	before                       struct{ id, scopes int8 }
 	earlier                      [idents]bool
 	// held says that the process saw the object with its finalizer.
 	held      bool
@@ -98,6 +99,8 @@ type remote struct {
 	open, ours bool
 	// by is 1 plus the object whose request made it; 0 where that does not count.
 	by int8
+	// refused are scopes that the operator added while the rules refused the grant as it was, and has not forgotten.
+	refused int8
 }
 
 type sight struct {
@@ -240,6 +243,9 @@ func (o *memory) out() Memory {
 	if o.inPlace > 0 {
 		m.InPlace = identities[o.inPlace-1]
 	}
+	if o.before.id > 0 {
+		m.Before = &grant.Grant{ID: name(o.before.id), Fields: grant.Fields{Scope: scopeSets[o.before.scopes]}}
+	}
 	for k, earlier := range o.earlier {
 		if earlier {
 			m.Earlier = append(m.Earlier, identities[k])
@@ -265,6 +271,9 @@ func (o *memory) learn(m Memory) {
 	o.since, o.deletedAt = since(m.Since), since(m.DeletedAt)
 	o.planned, o.sent, o.settled, o.made = hashOf(m.Planned), hashOf(m.Sent), hashOf(m.Settled), number(m.Made)
 	o.inPlace = int8(1 + slices.Index(identities[:], m.InPlace))
+	if o.before.id, o.before.scopes = 0, 0; m.Before != nil {
+		o.before.id, o.before.scopes = number(m.Before.ID), bits(m.Before.Scope)
+	}
 	for _, identity := range m.Earlier {
 		o.earlier[slices.Index(identities[:], identity)] = true
 	}

@@ -58,6 +58,7 @@ var mutations = []mutation{
 	{"does not put a finalizer back", "next.go", "if !d.Object.Held && (d.acted(d.record) || d.acted(d.replaces)) {", "if false {", "a finalizer that is taken off"},
 	{"owns again what it let go", "own.go", `case d.record.ID != "" || d.record.Sent != "":`, "case false:", "records that stay"},
 	{"is ready on old evidence", "converge.go", "held, s := d.see(d.Wanted, d.Memory.fresh())", "held, s := d.see(d.Wanted, time.Time{})", "one object and strangers"},
+	{"keeps what it added to a grant that no rule allows", "converge.go", "before != nil && before.ID == held.ID", "before != nil && before.ID == before.Audience", "an owner under rules that freeze"},
 	{"keeps a violation as an orphan or while observing", "end.go", "d.violation = violation; d.orphans()", "d.violation = nil; d.orphans()", "an owner that observes"},
 }
 

@@ -228,6 +228,9 @@ func (m *model) effect(c call, by int) {
 		m.nextID++
 		*t = remote{id: m.nextID, scopes: c.scopes, ours: true, by: int8(by)}
 	case c.kind == 'U' && t.id == c.id:
+		if t.refused &= c.scopes; t.open {
+			t.refused |= c.scopes &^ t.scopes
+		}
 		t.scopes = c.scopes
 	case c.kind == 'D' && t.id == c.id && m.futile:
 		m.futile = false
@@ -295,6 +298,7 @@ func (m *model) crash() {
 		m.auth0s[k].since = m.now
 	}
 	for k := range idents {
+		m.tenant[k].refused = 0
 		sent := false
 		for i := range m.objects {
 			o := &m.objects[i]

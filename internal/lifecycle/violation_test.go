@@ -54,6 +54,50 @@ func TestNext_Frozen(t *testing.T) {
 	})
 }
 
+// TestNext_TakesBackWhatItAddedOnAnOldLook has somebody open a grant to organizations, which no rule allows, between the last
+// look and a change: what the change added goes again, whether its answer comes or not.
+func TestNext_TakesBackWhatItAddedOnAnOldLook(t *testing.T) {
+	allowed, open := "allow", func(names ...string) *grant.Grant {
+		usage := "allow"
+		fields := scopes(names...)
+		fields.OrganizationUsage = &usage
+		return held(wanted, "cgr_1", fields)
+	}
+	for name, answer := range map[string]Answer{
+		"answered": {At: noon, Held: open("read", "write")},
+		"lost":     {At: noon, Unanswered: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := owner()
+			w.Tenant.Decide, w.Object.Fields = only("read", "write"), scopes("read", "write")
+			s := Next(w)
+			if got := shown(s); got != "change cgr_1 to [read write]: spec" {
+				t.Fatal(got)
+			}
+			w.Memory = Learn(w, s, answer)
+			see(wanted, open("read", "write"))(&w)
+			s = Next(w)
+			if got := shown(s); got != "change cgr_1 to [read]: violation" || s.Tell.Reason != v1alpha1.ReasonNotPermitted {
+				t.Fatal(got, s.Tell)
+			}
+			w.Memory = Learn(w, s, Answer{At: noon, Held: open("read")})
+			see(wanted, open("read"))(&w)
+			if s = Next(w); shown(s) != "wait" || s.Tell.Reason != v1alpha1.ReasonNotPermitted {
+				t.Fatal(shown(s), s.Tell)
+			}
+			w.Object.Fields.OrganizationUsage = &allowed // What is asked for as it is there is no addition.
+			w.Tenant.Decide = allow
+			if s = Next(w); shown(s) != "change cgr_1 to [read write]: spec" {
+				t.Fatal(shown(s))
+			}
+			w.Memory = Learn(w, s, Answer{At: noon, Held: open("read", "write")})
+			if w.Memory.Before != nil {
+				t.Error("an answer as expected is remembered")
+			}
+		})
+	}
+}
+
 // driver takes steps as the reconciler does, against a tenant in memory.
 type driver struct {
 	World

@@ -30,7 +30,8 @@ func (p *pass) call(ctx context.Context, s *lifecycle.Step) error {
 	case lifecycle.Delete:
 		answer, err = p.delete(ctx, do)
 	}
-	if _, creates := s.Do.(lifecycle.Create); errors.Is(err, outcome.ErrStale) || err != nil && !creates {
+	_, creates := s.Do.(lifecycle.Create)
+	if errors.Is(err, outcome.ErrStale) || err != nil && !creates && !answer.Unanswered {
 		return err // Nothing was learned about the grant.
 	}
 	p.past.memory = lifecycle.Learn(p.world, *s, answer)

@@ -3,6 +3,7 @@
 package grant
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -116,6 +117,38 @@ type Grant struct {
 	DefaultFor  string `json:"default_for,omitempty"`
 	IsSystem    bool   `json:"is_system,omitempty"`
 	Fields
+	// Others are further grants of the identity. The Management API makes no second one, but a tenant may hold some that are older
+	// than this rule (reported): the access is that of all of them.
+	Others []Grant `json:"-"`
+}
+
+// All is the grant and the further ones of its identity.
+func (g Grant) All() []Grant { return append([]Grant{g}, g.Others...) }
+
+// Beside is the grant together with another one of its identity, if there is one: the smallest ID first.
+func (g Grant) Beside(other *Grant) *Grant {
+	if other == nil {
+		return &g
+	}
+	all := slices.SortedFunc(slices.Values(append(g.All(), other.All()...)), func(a, b Grant) int { return cmp.Compare(a.ID, b.ID) })
+	return ahead(all, 0)
+}
+
+// Ahead is the grant with the one of that ID first, where it is among those of its identity.
+func (g Grant) Ahead(id string) *Grant {
+	all := g.All()
+	return ahead(all, max(0, slices.IndexFunc(all, func(g Grant) bool { return g.ID == id })))
+}
+
+func ahead(all []Grant, i int) *Grant {
+	for k := range all {
+		all[k].Others = nil
+	}
+	first := all[i]
+	if rest := slices.Delete(slices.Clone(all), i, i+1); len(rest) > 0 {
+		first.Others = rest
+	}
+	return &first
 }
 
 // Identity of the grant in the tenant with the given canonical host.
@@ -132,7 +165,7 @@ func (g Grant) Identity(tenant string) Identity {
 // Equal compares all that a picture of the tenant keeps; the order of scopes and types means nothing.
 func (g Grant) Equal(other Grant) bool {
 	return g.ID == other.ID && g.IsSystem == other.IsSystem && g.Identity("") == other.Identity("") &&
-		canonicalJSON(g.Fields) == canonicalJSON(other.Fields)
+		canonicalJSON(g.Fields) == canonicalJSON(other.Fields) && slices.EqualFunc(g.Others, other.Others, Grant.Equal)
 }
 
 // set returns the sorted, distinct values of a list; nil stays nil, so that [] and an absent field stay apart.

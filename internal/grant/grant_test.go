@@ -1,6 +1,7 @@
 package grant_test
 
 import (
+	"slices"
 	"encoding/json"
 	"testing"
 
@@ -199,4 +200,28 @@ func marshal(t *testing.T, value any) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func TestGrant_OneOfSeveral(t *testing.T) {
+	of := func(id string) grant.Grant { return grant.Grant{ID: id, ClientID: "app", Audience: "https://api/"} }
+	a, b, c := of("a"), of("b"), of("c")
+	found := c.Beside(a.Beside(b.Beside(nil)))
+	ids := func(g *grant.Grant) (ids []string) {
+		for _, one := range g.All() {
+			ids = append(ids, one.ID)
+		}
+		return ids
+	}
+	if got := ids(found); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("the smallest ID is not first: %v", got)
+	}
+	if got := ids(found.Ahead("b")); !slices.Equal(got, []string{"b", "a", "c"}) {
+		t.Errorf("what is known is not first: %v", got)
+	}
+	if got := ids(found.Ahead("unknown")); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("an unknown ID changes the order: %v", got)
+	}
+	if found.Equal(a) || !found.Equal(*b.Beside(&c).Beside(&a)) {
+		t.Error("the others are not compared")
+	}
 }

@@ -26,7 +26,14 @@ func (d *decision) converge() *Step {
 	if refusal := d.notPermitted(grant.Over(d.Object.Fields, *held)); refusal != nil {
 		return telling(refusal, held, orElse(d.narrow(), func() Step { return d.wait(refusal) }))
 	}
-	return d.update(*held)
+	s = d.update(*held)
+	if s != nil && !waits(s) {
+		return s
+	}
+	if other := d.single(*held, s != nil, d.cause()); other != nil && (s == nil || !waits(other)) {
+		return other
+	}
+	return s
 }
 
 // update brings a grant that is owned to the spec, with one request and only where it differs.
@@ -105,7 +112,7 @@ func (d *decision) narrow() *Step {
 	}
 	switch {
 	case change.Empty():
-		return nil
+		return d.single(*held, true, CauseViolation)
 	case r == d.record:
 		d.learnID(*held)
 	case r.ID == "":

@@ -115,14 +115,14 @@ func (w *World) orphans() bool {
 func (d *decision) orphan(records []*grant.Record) Step {
 	for _, r := range records {
 		if d.Tenant.Exists && !d.Tenant.Orphans {
-			fields, s := d.heldFields(r)
+			held, s := d.heldNow(r)
 			if s != nil {
 				return *s
 			}
-			if fields == nil {
+			if held == nil {
 				continue // There is nothing that would stay.
 			}
-			if !d.Tenant.Decide(r.Identity, *fields, v1alpha1.RightOrphan).Allowed {
+			if !d.allows(r.Identity, held, v1alpha1.RightOrphan) {
 				return d.wait(status.Waiting(v1alpha1.ReasonDeletionBlocked,
 					"No access rule of Auth0Tenant %q that allows this grant gives the right Orphan: set spec.deletionPolicy to Delete to revoke it. %s",
 					d.Tenant.Name, d.howToRelease(d.record, d.replaces)))
@@ -133,18 +133,18 @@ func (d *decision) orphan(records []*grant.Record) Step {
 	return d.release("")
 }
 
-// heldFields are those of a grant as the tenant holds it; nil where there is none. Where the tenant cannot be asked the spec
-// has to do: a release must not wait for that.
-func (d *decision) heldFields(r *grant.Record) (*grant.Fields, *Step) {
+// heldNow is a grant as the tenant holds it; nil where there is none. Where the tenant cannot be asked the spec has to do: a
+// release must not wait for that.
+func (d *decision) heldNow(r *grant.Record) (*grant.Grant, *Step) {
 	t := &d.Tenant
 	if seen, ok := d.Seen[r.Identity]; ok && seen.Grant != nil {
-		return &seen.Grant.Fields, nil
+		return seen.Grant, nil
 	}
 	switch {
 	case t.Access == Untried && t.Mode == v1alpha1.ModeEnforce && !t.Deleting:
 		return nil, d.waitFor(nil, 0)
 	case d.unusable() != nil || t.Failing:
-		return &d.Object.Fields, nil
+		return &grant.Grant{Fields: d.Object.Fields}, nil
 	}
 	_, s := d.see(r.Identity, time.Time{})
 	return nil, s

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"slices"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -59,15 +60,20 @@ func (d *decision) violates(r *grant.Record) (bool, *Step) {
 		if s != nil {
 			return false, s
 		}
-		fields := d.Object.Fields
-		if held != nil {
-			fields = held.Fields
-		}
-		if d.Tenant.Decide(r.Identity, fields).Allowed {
+		if d.allows(r.Identity, held) {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// allows says whether the rules allow all that the tenant holds of a grant, or the spec where it holds nothing.
+func (w *World) allows(identity grant.Identity, held *grant.Grant, rights ...v1alpha1.Right) bool {
+	all := []grant.Grant{{Fields: w.Object.Fields}}
+	if held != nil {
+		all = held.All()
+	}
+	return !slices.ContainsFunc(all, func(g grant.Grant) bool { return !w.Tenant.Decide(identity, g.Fields, rights...).Allowed })
 }
 
 // refusalOf is what is told of a recorded grant that violates the rules. Nothing in it is of the tenant.

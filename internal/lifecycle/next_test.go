@@ -247,3 +247,52 @@ func TestNext_FinalizerIsPutBack(t *testing.T) {
 		},
 	})
 }
+
+// TestNext_SeveralGrantsOfOneIdentity has the tenant hold more than one, as it may from before it kept them apart.
+func TestNext_SeveralGrantsOfOneIdentity(t *testing.T) {
+	twins := func(main *grant.Grant, others ...*grant.Grant) change {
+		return func(w *World) {
+			all := *main
+			for _, other := range others {
+				all.Others = append(all.Others, *other)
+			}
+			see(wanted, &all)(w)
+		}
+	}
+	admin, less := held(wanted, "cgr_2", scopes("admin")), held(wanted, "cgr_3", scopes())
+	mine := held(wanted, "cgr_1", scopes("read"))
+	narrow := func(_ grant.Identity, f grant.Fields, _ ...v1alpha1.Right) policy.Decision {
+		return policy.Decision{Allowed: len(grant.Without(f.Scope, []string{"read"})) == 0, ForUser: "No rule allows it."}
+	}
+	orphan := func(w *World) { w.Object.Orphan = true }
+	check(t, []row{
+		{"the others go", []change{twins(mine, admin)}, "delete cgr_2: spec", "Progressing", "1 more grants"},
+		{"one after the other", []change{twins(mine, less, admin)}, "delete cgr_3: spec", "Progressing", "2 more grants"},
+		{"once the own one is as specified", []change{twins(held(wanted, "cgr_1", scopes()), admin)}, "change cgr_1 to [read]: spec", "", ""},
+		{
+			"before that where it cannot be",
+			[]change{twins(held(wanted, "cgr_1", scopes()), less, admin), func(w *World) {
+				refusedBy(requestChange, wanted, w.Seen[wanted].Grant)(w)
+			}},
+			"delete cgr_2: spec", "Progressing", "",
+		},
+		{
+			"as the limit of deletions allows",
+			[]change{twins(mine, admin), func(w *World) { w.Tenant.DeletionsFrom = noon.Add(time.Minute) }}, "wait", "Progressing", "limit of deletions",
+		},
+		{"a frozen one loses what its spec does not name", []change{rules(refuse), twins(mine, less, admin)}, "delete cgr_2: violation", "NotPermitted", ""},
+		{"and nothing else", []change{rules(refuse), twins(mine, less)}, "wait", "NotPermitted", ""},
+		{"all are adopted", []change{fresh, twins(mine, admin)}, `write adopted ` + api + ` "cgr_1", replacing nothing adoption`, "", ""},
+		{"nothing goes of what may not be adopted", []change{fresh, rules(withoutRight(v1alpha1.RightAdoptExisting)), twins(mine, admin)}, "wait", "AdoptionRefused", ""},
+		{"they are reported", []change{mode(v1alpha1.ModeObserve), twins(mine, admin)}, "wait", "WouldChange", "revoke cgr_2"},
+		{"all are revoked with the object", []change{deleting, twins(mine, admin)}, "delete cgr_1: deletion", "", ""},
+		{"until none is there", []change{deleting, twins(admin)}, "delete cgr_2: deletion", "", ""},
+		{"a replaced one goes with all of its", []change{names(another), see(another, nil), twins(mine, admin)}, `write created ` + api2 + ` "(sent)", replacing created ` + api + ` "cgr_1" spec`, "", ""},
+		{"the right to leave them is asked for each", []change{deleting, orphan, rules(narrow), twins(mine, admin)}, "wait", "DeletionBlocked", "Orphan"},
+		{
+			"one that the rules refuse violates them",
+			[]change{names(another), func(w *World) { w.Unresolved = status.Waiting(v1alpha1.ReasonClientNotResolved, "No key.") }, revokes, rules(narrow), twins(mine, admin)},
+			"delete cgr_1: violation", "NotPermitted", "",
+		},
+	})
+}

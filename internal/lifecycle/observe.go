@@ -22,7 +22,7 @@ func (d *decision) report() Step {
 	}
 	if held == nil {
 		change := grant.Diff(d.Object.Fields, grant.Grant{})
-		s := d.wait(status.Waiting(v1alpha1.ReasonWouldChange, "Enforcing would create the grant%s.", d.alsoRevoked()))
+		s := d.wait(status.Waiting(v1alpha1.ReasonWouldChange, "Enforcing would create the grant%s.", d.alsoRevoked(nil)))
 		s.Held, s.Plan = &grant.Grant{}, &change
 		return s
 	}
@@ -40,7 +40,7 @@ func (d *decision) report() Step {
 
 // reportChange says what enforcing would change of a grant that is there.
 func (d *decision) reportChange(held grant.Grant) Step {
-	change, revoked := grant.Diff(d.Object.Fields, held), d.alsoRevoked()
+	change, revoked := grant.Diff(d.Object.Fields, held), d.alsoRevoked(held.Others)
 	tell := status.Waiting(v1alpha1.ReasonWouldChange, "Enforcing would change the grant: %s (status.drift names them)%s.",
 		grant.Describe(change, held), revoked)
 	switch {
@@ -57,8 +57,11 @@ func (d *decision) reportChange(held grant.Grant) Step {
 }
 
 // alsoRevoked says which grants enforcing would revoke because the spec names another one now; empty where none.
-func (d *decision) alsoRevoked() string {
+func (d *decision) alsoRevoked(others []grant.Grant) string {
 	var text strings.Builder
+	for _, other := range others {
+		text.WriteString(", and revoke " + other.ID + ", a further grant of this client, API and subject type")
+	}
 	for _, r := range []*grant.Record{d.record, d.replaces} {
 		if d.acted(r) && !r.Of(d.Wanted) {
 			text.WriteString(", and revoke the " + r.String())

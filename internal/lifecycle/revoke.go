@@ -31,14 +31,34 @@ func (d *decision) revoke(r *grant.Record, since time.Time, why Cause) *Step {
 	if held.IsSystem {
 		return d.blocked("The grant belongs to Auth0 itself and is never written.")
 	}
+	return d.delete(r.Identity, *held, why)
+}
+
+// delete deletes a grant, or waits until it may.
+func (d *decision) delete(identity grant.Identity, held grant.Grant, why Cause) *Step {
 	if s := firstOf(
-		func() *Step { return d.heldBack(requestDelete, r.Identity, held) },
-		func() *Step { return d.again(r.Identity, *held) },
+		func() *Step { return d.heldBack(requestDelete, identity, d.Seen[identity].Grant) },
+		func() *Step { return d.again(identity, held) },
 		d.limited,
 	); s != nil {
 		return s
 	}
-	return d.do(Delete{Identity: r.Identity, ID: held.ID, Cause: why}, nil)
+	return d.do(Delete{Identity: identity, ID: held.ID, Cause: why}, nil)
+}
+
+// single deletes what the tenant holds beside the owned grant: the access is that of all of them. Wider says that only what
+// gives more than the spec goes.
+func (d *decision) single(held grant.Grant, wider bool, why Cause) *Step {
+	for _, other := range held.Others {
+		if other.IsSystem || wider && grant.Narrow(d.Object.Fields, other).Empty() {
+			continue
+		}
+		s := d.delete(d.Wanted, other, why)
+		s.Tell = status.Working(v1alpha1.ReasonProgressing, "The tenant holds %d more grants of this client, API and subject type: "+
+			"they are deleted once Auth0 and the Auth0Tenant's limit of deletions allow it.", len(held.Others))
+		return s
+	}
+	return nil
 }
 
 // again holds back a deletion that was made already and had no effect: the tenant may be slow to show it, or never make it. It

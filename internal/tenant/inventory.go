@@ -154,6 +154,9 @@ func (i *inventory) wrote(identity grant.Identity, held *grant.Grant, sent, answ
 		return
 	}
 	e.floor = answered
+	if before := e.seen.Grant; held != nil && before != nil && before.Ahead(held.ID).ID == held.ID && len(before.Others) > 0 {
+		held.Others = before.Ahead(held.ID).Others // No answer to a write tells of further grants.
+	}
 	e.seen, e.known = Observation{Grant: held, Began: sent}, held != nil
 }
 

@@ -38,7 +38,7 @@ func (l *listing) add(page auth0.Page, host string, tracked *inventory) {
 		if tracked.tracks(identity) {
 			grant.Intern(&held.Audience)
 			grant.InternAll(held.Scope)
-			l.found[identity] = &held
+			l.found[identity] = held.Beside(l.found[identity])
 		} else if !held.IsSystem {
 			l.unmanaged++
 		}

@@ -197,3 +197,35 @@ func TestObserve_DoesNotBelieveAnAnswerAboutAnotherGrant(t *testing.T) {
 		}
 	}, pages(1), fill(10))
 }
+
+func TestObserve_ShowsEveryGrantOfAnIdentity(t *testing.T) {
+	for name, listing := range map[string]bool{"a listing": true, "a look-up": false} {
+		t.Run(name, func(t *testing.T) {
+			app, key := identity("app"), budget.Key{Namespace: "team", Name: "a"}
+			var twins []string
+			w := overTLS(t, func(w *world) {
+				twin := sim.Grant{ClientID: app.ClientID, Audience: app.Audience, Scope: []string{"admin"}}
+				twins = []string{w.holds(app, "a").ID, w.AddTwin(twin).ID, w.AddTwin(twin).ID}
+				slices.Sort(twins)
+				if listing {
+					w.before = map[budget.Key][]grant.Identity{key: {app}}
+				}
+			})
+			seen := w.observe(t, app, time.Time{})
+			var ids []string
+			for _, held := range seen.Grant.All() {
+				ids = append(ids, held.ID)
+			}
+			if !slices.Equal(ids, twins) {
+				t.Fatalf("saw %v of %v", ids, twins)
+			}
+			w.session.Ready(key, budget.ClassChange)
+			if _, err := w.session.Change(t.Context(), key, app, twins[1], grant.Fields{Scope: []string{}}); err != nil {
+				t.Fatal(err)
+			}
+			if after, ok := w.session.Seen(app); !ok || len(after.Grant.All()) != 3 {
+				t.Errorf("after a change it knows of %+v", after.Grant)
+			}
+		})
+	}
+}

@@ -78,7 +78,8 @@ func (r *reader) lookup(ctx context.Context, holder grant.Holder) {
 			return
 		}
 		for _, held := range page.Grants {
-			found[held.Identity(s.Config().Host)] = &held
+			identity := held.Identity(s.Config().Host)
+			found[identity] = held.Beside(found[identity])
 		}
 		if next = page.Next; next == "" {
 			break

@@ -3,6 +3,7 @@ package clientgrant
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
@@ -71,7 +72,8 @@ func (p *pass) delete(ctx context.Context, do lifecycle.Delete) (lifecycle.Answe
 	if err := p.countDeletion(ctx); err != nil {
 		return lifecycle.Answer{}, err
 	}
-	held := p.world.Seen[do.Identity].Grant
+	all := p.world.Seen[do.Identity].Grant.All()
+	held := all[slices.IndexFunc(all, func(g grant.Grant) bool { return g.ID == do.ID })]
 	p.auditWrite("Deleting a grant", do.Cause, do.Identity, do.ID, grant.Difference{Removed: held.Scope})
 	_, err := p.around.Session.Delete(p.correlated(ctx), budget.Key(p.key), do.Identity, do.ID)
 	if err == nil || auth0.IsNotFound(err) {

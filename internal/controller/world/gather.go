@@ -141,6 +141,11 @@ func About(w *lifecycle.World, further ...*grant.Record) []grant.Identity {
 // observed adds what is known of a grant.
 func (g *gathering) observed(session *tenant.Session, identity grant.Identity, w *lifecycle.World) {
 	if seen, ok := session.Seen(identity); ok {
+		for _, r := range []*grant.Record{w.Object.Record, w.Object.Replaces} {
+			if seen.Grant != nil && r.Of(identity) {
+				seen.Grant = seen.Grant.Ahead(r.ID) // Of several the one that is known.
+			}
+		}
 		w.Seen[identity] = lifecycle.Observation(seen)
 	}
 	if until, late := session.Late(identity); late {

@@ -78,10 +78,16 @@ func (s *grantStore) byID(id string) *storedGrant {
 
 // add stores a grant whose ID and identity are free.
 func (s *grantStore) add(g Grant) *storedGrant {
+	stored := s.addTwin(g)
+	s.byIdentity[g.identity()] = stored
+	return stored
+}
+
+// addTwin stores a grant of an identity that another one has.
+func (s *grantStore) addTwin(g Grant) *storedGrant {
 	stored := &storedGrant{Grant: g}
 	i, _ := s.position(g.ID)
 	s.sorted = slices.Insert(s.sorted, i, stored)
-	s.byIdentity[g.identity()] = stored
 	return stored
 }
 
@@ -90,7 +96,9 @@ func (s *grantStore) remove(id string) bool {
 	if !ok {
 		return false
 	}
-	delete(s.byIdentity, s.sorted[i].identity())
+	if g := s.sorted[i]; s.byIdentity[g.identity()] == g {
+		delete(s.byIdentity, g.identity())
+	}
 	s.sorted = slices.Delete(s.sorted, i, i+1)
 	return true
 }

@@ -1,8 +1,8 @@
 package grant_test
 
 import (
-	"slices"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"

@@ -7,9 +7,11 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 )
@@ -37,9 +39,49 @@ func TestAuth0TenantHasNoUsersOnceTheirCRDIsGone(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := &Reconciler{Live: refusing{err: test.err}}
-			count, _, err := r.liveUsers(t.Context(), types.NamespacedName{Namespace: "default", Name: "main"})
+			count, _, _, err := r.liveUsers(t.Context(), types.NamespacedName{Namespace: "default", Name: "main"})
 			if count != 0 || (err != nil) != test.fail {
 				t.Errorf("%d users, error %v", count, err)
+			}
+		})
+	}
+}
+
+// TestAuth0TenantWaitsForThoseOfWhichOnlyTheCacheKnows: the event of an end that the API server did not wait for may come late,
+// and then the access has still to be ended.
+func TestAuth0TenantWaitsForThoseOfWhichOnlyTheCacheKnows(t *testing.T) {
+	recorded := v1alpha1.ClientGrantStatus{OwnershipRecord: v1alpha1.OwnershipRecord{Origin: v1alpha1.OriginCreated, GrantID: "cgr_1"}}
+	tests := map[string]struct {
+		finalizers []string
+		status     v1alpha1.ClientGrantStatus
+		live       error
+		stays      bool
+	}{
+		"one that was held":                       {finalizers: []string{v1alpha1.ClientGrantFinalizer}, stays: true},
+		"one whose finalizer was taken off":       {status: recorded, stays: true},
+		"one that never owned anything":           {},
+		"one that is left over of a deleted kind": {status: recorded, live: &meta.NoKindMatchError{}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			of := &v1alpha1.Auth0Tenant{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "auth0", Name: "main", UID: "1", Finalizers: []string{v1alpha1.TenantFinalizer, "example.com/other"},
+			}}
+			user := &v1alpha1.ClientGrant{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "reader", Finalizers: test.finalizers}, Status: test.status,
+			}
+			user.Spec.TenantRef = v1alpha1.TenantReference{Name: "main", Namespace: "auth0"}
+			r := reconcilerOf(t, interceptor.Funcs{}, of, user)
+			r.Live = refusing{err: test.live}
+			inUse, err := r.finalize(t.Context(), of)
+			if err != nil || (inUse != nil) != test.stays {
+				t.Fatalf("it is told %v, error %v", inUse, err)
+			}
+			if inUse != nil && (inUse.Reason != v1alpha1.ReasonInUse || inUse.After == 0) {
+				t.Errorf("it is told %+v", inUse)
+			}
+			if held := len(of.Finalizers) == 2; held != test.stays {
+				t.Errorf("its finalizers are %v", of.Finalizers)
 			}
 		})
 	}

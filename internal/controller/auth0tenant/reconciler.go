@@ -3,6 +3,7 @@
 package auth0tenant
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -106,7 +107,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if inUse == nil || err != nil {
 			return ctrl.Result{}, err
 		}
-		inUse.After = s.After
+		inUse.After = cmp.Or(inUse.After, s.After)
 		if open := r.Sessions.Get(budget.Key(req.NamespacedName), string(obj.UID)); open == nil || !s.Ready && !open.Config().Dormant {
 			inUse.Message += " They cannot be revoked now: " + s.Message
 		}

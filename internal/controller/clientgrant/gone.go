@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -23,7 +24,7 @@ func (r *Reconciler) bury(ctx context.Context, key types.NamespacedName) {
 	}
 	for _, obj := range noted {
 		past := r.history.last(key, obj)
-		if !world.HasFinalizer(obj) && !past.held {
+		if !world.HasFinalizer(obj) && !past.held && !wasHeld(obj) {
 			continue // It had a record and never the finalizer: nothing was ever done for it.
 		}
 		past.memory.Deleted(time.Now())
@@ -34,6 +35,13 @@ func (r *Reconciler) bury(ctx context.Context, key types.NamespacedName) {
 	for _, obj := range noted {
 		r.wakeAbout(ctx, obj)
 	}
+}
+
+// wasHeld says whether an object had the finalizer once, although this process never saw it: an earlier one told more of the
+// recorded grant than that it was about to hold it.
+func wasHeld(obj *v1alpha1.ClientGrant) bool {
+	ready := meta.FindStatusCondition(obj.Status.Conditions, v1alpha1.ConditionReady)
+	return obj.Status.GrantID != "" && ready != nil && ready.Reason != v1alpha1.ReasonProgressing
 }
 
 // wakeAbout wakes the ClientGrants that are about a grant of an object that is gone: its owner has changed.

@@ -2,6 +2,7 @@ package clientgrant
 
 import (
 	"context"
+	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -28,8 +29,10 @@ func (p *pass) store(ctx context.Context, s *lifecycle.Step) error {
 		return p.hold(ctx)
 	case lifecycle.Release:
 		return p.release(ctx, s)
+	case lifecycle.Write:
+		return p.record(ctx, s, do)
 	}
-	return p.record(ctx, s, do)
+	return fmt.Errorf("nothing is known to be done with a step of type %T", s.Do)
 }
 
 // ownsNothing says that a step lets an object go that owns nothing: no other one is concerned.

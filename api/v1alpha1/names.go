@@ -94,6 +94,8 @@ const (
 	EventRevoked = "Revoked"
 	// EventHandedOver, on both ClientGrants, tells that a grant has another owner now.
 	EventHandedOver = "HandedOver"
+	// EventNotWritten tells that the Kubernetes API server refuses what the operator would tell in the object's status.
+	EventNotWritten = "NotWritten"
 	// EventNotPermitted, on an Auth0Tenant, says which access rule fails a ClientGrant in what.
 	EventNotPermitted = "NotPermitted"
 	// EventGrantLeft, on an Auth0Tenant, names access that may remain although no ClientGrant manages it any more.

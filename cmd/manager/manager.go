@@ -53,6 +53,7 @@ func newManager(o *options) (ctrl.Manager, error) {
 		}
 		settings.LeaderElectionResourceLockInterface = lease
 		guard = lease.Guard
+		config.Wrap(lease.Fence) // All but the lease itself.
 	}
 	if err := registerBuildInfo(); err != nil {
 		return nil, err
@@ -147,5 +148,8 @@ func newLease(o *options, config *rest.Config) (*controller.Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &controller.Lease{Interface: lock, RenewDeadline: renewDeadline}, nil
+	return &controller.Lease{Interface: lock, RenewDeadline: renewDeadline, Lost: func() {
+		ctrl.Log.Error(controller.ErrNotLeader, "This process was the leader and ends at once: another one may be it now")
+		os.Exit(1)
+	}}, nil
 }

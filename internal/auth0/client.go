@@ -45,6 +45,9 @@ type Options struct {
 	// transport, and again when the body of a write is about to follow on a connection that stands. An error refuses the
 	// request: it is not sent, and the call returns a [TransportError] that wraps it. It must be safe for concurrent use.
 	Guard func(method string) error
+	// Fence, where set, is asked before anything leaves on a connection of the client's own transport, whatever the method and
+	// however often the transport tries: an error breaks the connection. It must be safe for concurrent use, and quick.
+	Fence func() error
 	// OnResponse, where set, is told about every Management API call that was handed to the transport, before the call
 	// returns. It is not told of token requests and of what Guard refused. It must be safe for concurrent use.
 	OnResponse func(Response)
@@ -110,7 +113,7 @@ func New(options Options) (*Client, error) {
 	if client.timeout == 0 {
 		client.timeout = DefaultTimeout
 	}
-	client.transport = newSender(options.RoundTripper, agent, client.timeout)
+	client.transport = newSender(options.RoundTripper, agent, client.timeout, options.Fence)
 	client.tokens = &tokenCache{fetch: client.requestToken, timeout: client.timeout}
 	return client, nil
 }

@@ -1,6 +1,7 @@
 package auth0
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -28,9 +29,9 @@ type sender struct {
 	agent string
 }
 
-func newSender(next http.RoundTripper, agent string, timeout time.Duration) sender {
+func newSender(next http.RoundTripper, agent string, timeout time.Duration, fence func() error) sender {
 	if next == nil {
-		next = newTransport(timeout)
+		next = newTransport(timeout, fence)
 	}
 	return sender{next: next, agent: agent}
 }
@@ -61,10 +62,31 @@ func closeIdle(transport http.RoundTripper) {
 	}
 }
 
-func newTransport(timeout time.Duration) *http.Transport {
+// fenced is a connection on which nothing leaves that the fence refuses.
+type fenced struct {
+	net.Conn
+	fence func() error
+}
+
+// Write sends what the fence lets through.
+func (c fenced) Write(data []byte) (int, error) {
+	if err := c.fence(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(data)
+}
+
+func newTransport(timeout time.Duration, fence func() error) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: idleTimeout / 3}
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: idleTimeout / 3}).DialContext,
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil || fence == nil {
+				return conn, err
+			}
+			return fenced{conn, fence}, nil
+		},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ResponseHeaderTimeout:  timeout,

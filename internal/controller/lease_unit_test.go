@@ -3,10 +3,17 @@ package controller
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
@@ -145,6 +152,103 @@ func TestLease_IsAskedByManyWhileItIsRenewed(t *testing.T) {
 	for range 4 {
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// Get reads no lease.
+func (*lock) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	return nil, nil, nil
+}
+
+func TestLease_EndsAProcessThatDidNotRenewInTime(t *testing.T) {
+	asks := map[string]func(*Lease){
+		"it is about to write":       func(l *Lease) { _ = l.Guard() },
+		"it is about to renew":       func(l *Lease) { _ = l.Update(context.Background(), by("this process")) },
+		"it looks who is the leader": func(l *Lease) { _, _, _ = l.Get(context.Background()) },
+	}
+	for name, ask := range asks {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ended := 0
+				lease := &Lease{Interface: &lock{}, RenewDeadline: 10 * time.Second, Lost: func() { ended++ }}
+				time.Sleep(time.Hour)
+				ask(lease) // A standby has nothing to lose.
+				_ = lease.Create(t.Context(), by("this process"))
+				time.Sleep(10 * time.Second)
+				ask(lease)
+				if ended != 0 {
+					t.Fatal("it ends although it was never late")
+				}
+				_ = lease.Update(t.Context(), by("this process"))
+				time.Sleep(10*time.Second + 1)
+				if ask(lease); ended == 0 {
+					t.Error("it goes on")
+				}
+			})
+		})
+	}
+}
+
+func TestLease_FencesWritesToTheAPIServer(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		var served atomic.Int32
+		leads := false
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if body, err := io.ReadAll(r.Body); err == nil && (len(body) > 0 || r.ContentLength == 0) {
+				served.Add(1)
+			}
+		}))
+		server.EnableHTTP2 = http2
+		server.StartTLS()
+		defer server.Close()
+		transport := server.Client().Transport.(*http.Transport)
+		config := &rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
+		lease := &Lease{Interface: &lock{}, RenewDeadline: time.Hour}
+		config.Wrap(lease.Fence)
+		client := &http.Client{Transport: config.WrapTransport(transport)}
+		send := func(method, path string, loses bool) error {
+			lease.renewed.Store(nil)
+			if leads {
+				_ = lease.Create(t.Context(), by("this process"))
+			}
+			trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+				if loses {
+					lease.renewed.Store(nil)
+				}
+			}}
+			request, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), method, server.URL+path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := client.Do(request)
+			if err == nil {
+				_ = response.Body.Close()
+			}
+			return err
+		}
+		if err := send(http.MethodPost, "/apis/authentication.k8s.io/v1/tokenreviews", false); err != nil {
+			t.Errorf("a standby cannot find out who may read its metrics: %v", err)
+		}
+		if err := send(http.MethodGet, "/objects", false); err != nil {
+			t.Errorf("a standby cannot read: %v", err)
+		}
+		for _, method := range []string{http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodDelete} {
+			served.Store(0)
+			leads = false
+			if err := send(method, "/objects", false); !errors.Is(err, ErrNotLeader) {
+				t.Errorf("%s of a standby: %v", method, err)
+			}
+			leads = true
+			if err := send(method, "/objects", true); !errors.Is(err, ErrNotLeader) {
+				t.Errorf("%s of one that loses the lead while it connects: %v", method, err)
+			}
+			if served.Load() != 0 {
+				t.Errorf("HTTP/2 %v: the server got %s", http2, method)
+			}
+			if err := send(method, "/objects", false); err != nil || served.Load() != 1 {
+				t.Errorf("%s of the leader: %v", method, err)
+			}
 		}
 	}
 }

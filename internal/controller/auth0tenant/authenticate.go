@@ -92,7 +92,8 @@ func (r *Reconciler) requestToken(ctx context.Context, obj *v1alpha1.Auth0Tenant
 	metrics.Start(key)
 	made, err := auth0.New(auth0.Options{
 		Domain: obj.Spec.Domain, Audience: obj.APIIdentifier(), Credentials: credentials, UserAgent: r.UserAgent,
-		Timeout: r.Sessions.CallTimeout, Guard: r.guard(readOnly), OnTokenResponse: func(status int) { metrics.TokenRequest(key, status) },
+		Timeout: r.Sessions.CallTimeout, Guard: r.guard(readOnly), Fence: r.Guard,
+		OnTokenResponse: func(status int) { metrics.TokenRequest(key, status) },
 		OnResponse: func(response auth0.Response) {
 			r.Sessions.Observed(host, response)
 			metrics.APICall(key, response.Method, response.Status)

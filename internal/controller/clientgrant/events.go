@@ -42,6 +42,12 @@ func (t *teller) eventUpdated(id string, difference grant.Difference) {
 
 func (t *teller) eventRevoked(id string) { t.event(v1alpha1.EventRevoked, "Revoked grant %s.", id) }
 
+// eventNotWritten tells what the status cannot.
+func (t *teller) eventNotWritten(err error) {
+	t.Events.Eventf(t.obj, nil, corev1.EventTypeWarning, v1alpha1.EventNotWritten, v1alpha1.EventNotWritten, "%s",
+		status.Bounded(fmt.Sprintf("The Kubernetes API server refuses the operator's change of the status: %s", err)))
+}
+
 // warnTenant tells the owner of the tenant. Events about one object that differ in their text alone are counted as one: the
 // ClientGrant is named as the related object. The API server takes no longer text than a condition's.
 func (t *teller) warnTenant(reason, format string, args ...any) {

@@ -117,7 +117,7 @@ func (p *pass) release(ctx context.Context, s *lifecycle.Step) error {
 // nothing is done in the tenant meanwhile.
 func (p *pass) refusedByServer(err error) error {
 	p.obj = p.stored.DeepCopy()
-	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
+	if !isRefusal(err) {
 		return err
 	}
 	s := status.Working(v1alpha1.ReasonProgressing, "The Kubernetes API server refuses the operator's change of this object: %s", err)
@@ -125,4 +125,9 @@ func (p *pass) refusedByServer(err error) error {
 		s.Reason = v1alpha1.ReasonDeletionBlocked
 	}
 	return &outcome.Outcome{State: *s, Retry: true, Cause: err}
+}
+
+// isRefusal says whether the API server refused a write. Where a webhook that has to allow it does not answer, that is an internal error.
+func isRefusal(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsInternalError(err)
 }

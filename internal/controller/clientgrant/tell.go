@@ -113,6 +113,9 @@ func (t *teller) finish(ctx context.Context, err error) (ctrl.Result, error) {
 		if apierrors.IsConflict(err) {
 			return ctrl.Result{RequeueAfter: outcome.ReplanAfter}, nil
 		}
+		if isRefusal(err) {
+			t.eventNotWritten(err)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if t.past.created != "" && t.stored.Status.GrantID != "" {

@@ -1,10 +1,13 @@
 package auth0_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -132,8 +135,8 @@ func TestClient_BoundsAnAnswerInSize(t *testing.T) {
 	if _, err := client.Get(t.Context(), "cgr_1"); !auth0.Unanswered(err) {
 		t.Errorf("endless grant: got error %v", err)
 	}
-	// A list page may have 32 MiB, and one grant no more than one.
-	for size, want := range map[int]bool{32 << 20: true, 32<<20 + 1: false} {
+	// A list page may have 4 MiB, and one grant no more than one.
+	for size, want := range map[int]bool{4 << 20: true, 4<<20 + 1: false} {
 		client = clientOver(t, roundTrip(func(*http.Request) (*http.Response, error) {
 			return response(http.StatusOK, `{"client_grants":[]}`+strings.Repeat(" ", size-20)), nil
 		}))
@@ -147,6 +150,43 @@ func TestClient_BoundsAnAnswerInSize(t *testing.T) {
 		}))
 		if _, err := client.Get(t.Context(), "cgr_1"); (err == nil) != want {
 			t.Errorf("a grant of %d bytes: %v", size, err)
+		}
+	}
+}
+
+// A few bytes for each grant are hundreds once they are read: a page has no more than were asked for, and the memory that it
+// takes is bounded, whatever else it says and however small it was when it was sent.
+func TestClient_BoundsAPage(t *testing.T) {
+	pageOf := func(count int) string {
+		grants := strings.Repeat(`,{"id":"a","audience":"b"}`, count)
+		return `{"client_grants":[` + grants[1:] + `]}`
+	}
+	for count, want := range map[int]bool{100: true, 101: false, 160_000: false} {
+		var zipped bytes.Buffer
+		out := gzip.NewWriter(&zipped)
+		if _, err := out.Write([]byte(pageOf(count))); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Close(); err != nil {
+			t.Fatal(err)
+		}
+		client := newTenant(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(zipped.Bytes())
+		}).client(t)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		page, err := client.ListPage(t.Context(), auth0.Filter{}, "")
+		runtime.ReadMemStats(&after)
+		if (err == nil) != want || want && len(page.Grants) != count {
+			t.Errorf("%d grants: %d, %v", count, len(page.Grants), err)
+		}
+		if !want && !auth0.Unanswered(err) {
+			t.Errorf("%d grants: got error %v", count, err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 32<<20 {
+			t.Errorf("%d grants: %d MiB were allocated", count, took>>20)
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Bounds of an answer's body, in bytes.
+// Bounds of an answer's body, in bytes, after decompression: a page of a hundred grants, and anything else.
 const (
-	maxList = 32 << 20
+	maxList = 4 << 20
 	maxBody = 1 << 20
 )
 

@@ -1,8 +1,10 @@
 package auth0
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 )
@@ -31,7 +33,7 @@ func (call apiCall) grant(body []byte, wanted string) (grant.Grant, error) {
 // page reads one page of a listing.
 func (call apiCall) page(body []byte, from string) (Page, error) {
 	var found struct {
-		Grants *[]grant.Grant `json:"client_grants"`
+		Grants *grantList `json:"client_grants"`
 		paged
 	}
 	if err := decode(body, &found); err != nil {
@@ -40,15 +42,42 @@ func (call apiCall) page(body []byte, from string) (Page, error) {
 	if found.Grants == nil {
 		return Page{}, call.broken("a page without client_grants")
 	}
-	for _, each := range *found.Grants {
+	grants := *found.Grants
+	for _, each := range grants {
 		if each.ID == "" || each.Audience == "" {
 			return Page{}, call.broken("a grant without ID or audience")
 		}
 	}
-	if err := call.follows(found.paged, len(*found.Grants), from); err != nil {
+	if err := call.follows(found.paged, len(grants), from); err != nil {
 		return Page{}, err
 	}
-	return Page{Grants: *found.Grants, Next: found.Next}, nil
+	return Page{Grants: grants, Next: found.Next}, nil
+}
+
+// grantList reads grants one by one, and no more of them than a page was asked for: what it makes of a few bytes is many
+// times as large.
+type grantList []grant.Grant
+
+var errTooMany = fmt.Errorf("more than the %d grants that were asked for", take)
+
+// UnmarshalJSON reads the list.
+func (l *grantList) UnmarshalJSON(list []byte) error {
+	from := json.NewDecoder(bytes.NewReader(list))
+	if start, err := from.Token(); err != nil || start != json.Delim('[') {
+		return errors.New("member client_grants has the wrong type")
+	}
+	*l = grantList{}
+	for from.More() {
+		if len(*l) == take {
+			return errTooMany
+		}
+		var next grant.Grant
+		if err := from.Decode(&next); err != nil {
+			return err
+		}
+		*l = append(*l, next)
+	}
+	return nil
 }
 
 // paged is what a page of a listing tells about the others.
@@ -78,6 +107,9 @@ func decode(body []byte, into any) error {
 	err := json.Unmarshal(body, into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
 		return errors.New("member " + wrong.Field + " has the wrong type")
+	}
+	if errors.Is(err, errTooMany) {
+		return err
 	}
 	if err != nil {
 		return errors.New("not the JSON that was expected")

@@ -123,7 +123,8 @@ type AccessRule struct {
 	Namespaces RuleNamespaces `json:"namespaces"`
 	// audiences are patterns of the identifiers of the APIs that may be granted. A
 	// pattern is compared byte by byte from end to end; * stands for any run of
-	// characters. Required unless namespaces.from is Same; absent: all.
+	// characters, three times at most. Required unless namespaces.from is Same;
+	// absent: all.
 	// Auth0's own APIs have to be named in full, and need the right SystemAPI.
 	// +optional
 	// +listType=atomic
@@ -131,6 +132,7 @@ type AccessRule struct {
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=600
+	// +kubebuilder:validation:items:Pattern=`^[^*]*([*][^*]*){0,3}$`
 	Audiences []string `json:"audiences,omitempty"`
 	// scopes are patterns of the scopes that may be granted, compared as audiences
 	// are. Required unless namespaces.from is Same; absent: all that are listed in
@@ -141,6 +143,7 @@ type AccessRule struct {
 	// +kubebuilder:validation:MaxItems=1000
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=280
+	// +kubebuilder:validation:items:Pattern=`^[^*]*([*][^*]*){0,3}$`
 	Scopes []string `json:"scopes,omitempty"`
 	// clientIDs are patterns of the client IDs of the applications that may get
 	// the access, compared as audiences are. Required unless namespaces.from is
@@ -151,6 +154,7 @@ type AccessRule struct {
 	// +kubebuilder:validation:MaxItems=1000
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
+	// +kubebuilder:validation:items:Pattern=`^[^*]*([*][^*]*){0,3}$`
 	ClientIDs []string `json:"clientIDs,omitempty"`
 	// allow lists rights that no pattern gives. AllScopes: allowAllScopes.
 	// AnyOrganization: allowAnyOrganization, and organizationUsage other than

@@ -30,8 +30,8 @@ func FuzzPattern(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, pattern, text string) {
-		// The plain way takes too long for many stars.
-		if len(text) > 24 || len(pattern) > 24 || strings.Count(pattern, "*") > 5 {
+		// A pattern with more stars allows nothing, and takes too long in the plain way.
+		if len(text) > 24 || len(pattern) > 24 || strings.Count(pattern, "*") > 3 {
 			return
 		}
 		want := covers(pattern, text)

@@ -14,13 +14,17 @@ type patterns struct {
 	wild [][]string
 }
 
+// mostStars bounds the stars of one pattern: each is one more search through the text, for every scope of every grant.
+const mostStars = 3
+
 func readPatterns(list []string) patterns {
 	read := patterns{literals: map[string]struct{}{}}
 	for _, pattern := range list {
-		if strings.Contains(pattern, "*") {
-			read.wild = append(read.wild, strings.Split(pattern, "*"))
-		} else {
+		switch parts := strings.Split(pattern, "*"); {
+		case len(parts) == 1:
 			read.literals[pattern] = struct{}{}
+		case len(parts) <= mostStars+1: // The schema refuses others.
+			read.wild = append(read.wild, parts)
 		}
 	}
 	return read
@@ -35,15 +39,20 @@ func (p patterns) match(text string, literally bool) bool {
 }
 
 // matchParts takes the first place for every part between two stars: if a later one would do, this one does. So nothing
-// is tried twice.
+// is tried twice. The two ends are compared first: most patterns fail there, at the cost of a few bytes.
 func matchParts(parts []string, text string) bool {
 	last := len(parts) - 1
 	text, ok := strings.CutPrefix(text, parts[0])
+	if !ok {
+		return false
+	}
+	if text, ok = strings.CutSuffix(text, parts[last]); !ok {
+		return false
+	}
 	for _, part := range parts[1:last] {
-		if !ok {
+		if _, text, ok = strings.Cut(text, part); !ok {
 			return false
 		}
-		_, text, ok = strings.Cut(text, part)
 	}
-	return ok && strings.HasSuffix(text, parts[last])
+	return true
 }

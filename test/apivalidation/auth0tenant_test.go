@@ -15,6 +15,7 @@ const (
 	audienceImmutable = "managementAudience is immutable, and cannot be added or removed later: create another Auth0Tenant"
 	badDuration       = "resyncInterval is a duration of whole hours, minutes and seconds from 30s to 24h, such as 10m"
 	patternsRequired  = `audiences, scopes and clientIDs are required unless namespaces.from is Same: write ["*"] to mean all`
+	tooManyStars      = `in body should match '^[^*]*([*][^*]*){0,3}$'`
 	namesWithNames    = "names goes with from: Names, and from: Names needs names"
 	selectorWithFrom  = "selector goes with from: Selector, and from: Selector needs a selector"
 	emptySelector     = "an empty selector would match every namespace: name a label, or write from: All to mean it"
@@ -148,6 +149,10 @@ func TestAuth0Tenant_AccessRules(t *testing.T) {
 		{name: "257 audiences", spec: rule("from: Same", "audiences: "+list(257, "a")), refused: "audiences: Too many"},
 		{name: "1,001 scopes", spec: rule("from: Same", "scopes: "+list(1001, "a")), refused: "scopes: Too many"},
 		{name: "1,001 clientIDs", spec: rule("from: Same", "clientIDs: "+list(1001, "a")), refused: "clientIDs: Too many"},
+		{name: "patterns of three stars", spec: rule("from: Same", `audiences: ["a*b*c*"], scopes: ["***"], clientIDs: ["*a*b*"]`)},
+		{name: "an audience of four stars", spec: rule("from: Same", `audiences: ["a*b*c*d*"]`), refused: tooManyStars},
+		{name: "a scope of four stars", spec: rule("from: Same", `scopes: ["read:*", "****"]`), refused: tooManyStars},
+		{name: "a clientID of four stars", spec: rule("from: Same", `clientIDs: ["*a*b*c*"]`), refused: tooManyStars},
 		{name: "an audience of 601 characters", spec: rule("from: Same", "audiences: ["+long(601)+"]"), refused: "audiences[0]: Too long"},
 		{name: "a scope of 281 characters", spec: rule("from: Same", "scopes: ["+long(281)+"]"), refused: "scopes[0]: Too long"},
 		{name: "a clientID of 129 characters", spec: rule("from: Same", "clientIDs: ["+long(129)+"]"), refused: "clientIDs[0]: Too long"},

@@ -229,3 +229,34 @@ func TestObserve_ShowsEveryGrantOfAnIdentity(t *testing.T) {
 		})
 	}
 }
+
+// However many looks one namespace asks for, again and again, another one's waits for one of them.
+func TestObserve_NamespacesTakeTurns(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.track(clients(0, 100)...)
+		w.refresh(t)
+		w.budget.SetLimit(budget.Limit{PerMinute: 60, Burst: 1})
+		w.ClearLog()
+		ask := func(namespace, name string, at time.Time) {
+			_, _ = w.session.Observe(budget.Key{Namespace: namespace, Name: name}, identity(name), at, budget.ClassChange)
+		}
+		for _, name := range clients(0, 90) {
+			ask("noisy", name, time.Now().Add(1))
+		}
+		advance(3 * time.Second)
+		asked := time.Now()
+		for _, name := range clients(90, 92) {
+			ask("quiet", name, asked)
+		}
+		before := len(w.reads())
+		for range 4 {
+			for _, name := range clients(0, 90) {
+				ask("noisy", name, time.Now().Add(1))
+			}
+			advance(time.Second)
+		}
+		if got := w.reads()[before:]; !slices.Contains(got[:2], "other-090") || !slices.Contains(got[:4], "other-091") {
+			t.Errorf("read %q, and quiet asked for other-090 and other-091", got)
+		}
+	}, pages(1), fill(200))
+}

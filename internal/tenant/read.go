@@ -61,6 +61,14 @@ func (r *reader) preparedListing() (*listing, *auth0.Client) {
 	return l, s.client
 }
 
+// lookupFor reads what the first of those who wait needs.
+func (r *reader) lookupFor(ctx context.Context, wanted demand) {
+	r.session.mu.Lock()
+	r.session.waiting.took(wanted.first.Namespace)
+	r.session.mu.Unlock()
+	r.lookup(ctx, wanted.holder)
+}
+
 // lookup reads all grants of one holder.
 func (r *reader) lookup(ctx context.Context, holder grant.Holder) {
 	s := r.session

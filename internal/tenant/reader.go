@@ -97,8 +97,8 @@ func (r *reader) proofWait(now time.Time) time.Duration {
 	return proofIdle - since
 }
 
-// next chooses the read that serves most: a look-up of the client that waits longest, or a page of the list where more
-// clients wait than the list has pages. The caller holds the session's lock.
+// next chooses the read that serves most: a look-up of the client that comes first, or a page of the list where more clients
+// wait than the list has pages. The caller holds the session's lock.
 func (r *reader) next(now time.Time, wanted demand) (next read, wait time.Duration) {
 	s := r.session
 	if wanted.count == 0 && (s.config.Dormant || len(s.inventory.holders) == 0) {
@@ -113,7 +113,7 @@ func (r *reader) next(now time.Time, wanted demand) (next read, wait time.Durati
 	}
 	switch {
 	case wanted.count > 0 && !s.refresh.listingServes(wanted.count):
-		return read{run: func(ctx context.Context) { r.lookup(ctx, wanted.oldest) }}, 0
+		return read{run: func(ctx context.Context) { r.lookupFor(ctx, wanted) }}, 0
 	case s.refresh.listing != nil:
 		return read{run: r.listPage, page: true}, 0
 	case len(s.refresh.lookups) > 0:

@@ -23,9 +23,38 @@ type want struct {
 type waitlist struct {
 	wants map[budget.Key]want
 	batch batchWindow
+	// turns says when each namespace had its last look-up, by their number.
+	turns  map[string]uint64
+	served uint64
 }
 
-func newWaitlist() waitlist { return waitlist{wants: map[budget.Key]want{}} }
+// rememberedTurns bounds how many namespaces keep their turn.
+const rememberedTurns = 10000
+
+func newWaitlist() waitlist {
+	return waitlist{wants: map[budget.Key]want{}, turns: map[string]uint64{}}
+}
+
+// took says that a namespace has its look-up now: it is behind the others then.
+func (w *waitlist) took(namespace string) {
+	if len(w.turns) >= rememberedTurns {
+		clear(w.turns)
+	}
+	w.served++
+	w.turns[namespace] = w.served
+}
+
+// before says whether one key is looked up before another: by class, by the turns of their namespaces, and by age.
+func (w *waitlist) before(a, b budget.Key) bool {
+	one, two := w.wants[a], w.wants[b]
+	switch turnOfA, turnOfB := w.turns[a.Namespace], w.turns[b.Namespace]; {
+	case one.class != two.class:
+		return one.class < two.class
+	case turnOfA != turnOfB:
+		return turnOfA < turnOfB
+	}
+	return one.since.Before(two.since)
+}
 
 // add makes key wait for an observation. A key that asks again for the same identity keeps its place.
 func (w *waitlist) add(key budget.Key, wanted want) {
@@ -71,9 +100,9 @@ func (w *waitlist) postpone(holder grant.Holder, now time.Time) {
 type demand struct {
 	// class is that of the most urgent want.
 	class budget.Class
-	// oldest is the holder that waits longest among the most urgent ones, since when.
-	oldest grant.Holder
-	since  time.Time
+	// first is the key that comes first, and holder whose grants it waits for.
+	first  budget.Key
+	holder grant.Holder
 	// count is how many holders wait, as far as that decides between a listing and look-ups.
 	count int
 	// later is how long until the next want that is put off is ready.
@@ -84,7 +113,7 @@ type demand struct {
 func (w *waitlist) demand(enough int, readyIn func(want) time.Duration) demand {
 	sum := demand{class: budget.ClassResync, later: idle}
 	holders := map[grant.Holder]struct{}{}
-	for _, wanted := range w.wants {
+	for key, wanted := range w.wants {
 		if wait := readyIn(wanted); wait > 0 {
 			sum.later = min(sum.later, wait)
 			continue
@@ -93,8 +122,8 @@ func (w *waitlist) demand(enough int, readyIn func(want) time.Duration) demand {
 		if len(holders) < enough {
 			holders[holder] = struct{}{}
 		}
-		if wanted.class < sum.class || wanted.class == sum.class && (sum.since.IsZero() || wanted.since.Before(sum.since)) {
-			sum.class, sum.since, sum.oldest = wanted.class, wanted.since, holder
+		if sum.first == (budget.Key{}) || w.before(key, sum.first) {
+			sum.class, sum.first, sum.holder = wanted.class, key, holder
 		}
 	}
 	sum.count = len(holders)

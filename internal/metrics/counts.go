@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 )
@@ -11,8 +12,12 @@ import (
 // reasonUnknown stands for that of a condition which is not there yet.
 const reasonUnknown = "Unknown"
 
-// counts holds how many ClientGrants of a namespace use an Auth0Tenant, and how they are.
-type counts map[user]*count
+// counts holds how many ClientGrants of a namespace use an Auth0Tenant, and how they are. All those that name none that is there
+// are counted as one: their authors could write any text.
+type counts struct {
+	tenants map[string]struct{}
+	users   map[user]*count
+}
 
 type user struct{ tenant, namespace string }
 
@@ -21,24 +26,37 @@ type count struct {
 	frozen, contested, drifted, heldUp int
 }
 
+func newCounts(tenants []v1alpha1.Auth0Tenant) counts {
+	c := counts{tenants: map[string]struct{}{}, users: map[user]*count{}}
+	for i := range tenants {
+		c.tenants[client.ObjectKeyFromObject(&tenants[i]).String()] = struct{}{}
+	}
+	return c
+}
+
 func (c counts) add(obj *v1alpha1.ClientGrant) {
 	of := user{obj.TenantKey().String(), obj.Namespace}
-	if c[of] == nil {
-		c[of] = &count{byReason: map[string]int{}}
+	if _, there := c.tenants[of.tenant]; !there {
+		of.tenant = ""
+	}
+	counted := c.users[of]
+	if counted == nil {
+		counted = &count{byReason: map[string]int{}}
+		c.users[of] = counted
 	}
 	reason := readyReason(obj.Status.Conditions)
-	c[of].byReason[reason]++
+	counted.byReason[reason]++
 	if reason == v1alpha1.ReasonNotPermitted && (obj.Status.Origin != "" || obj.Status.Replaces != nil) {
-		c[of].frozen++
+		counted.frozen++
 	}
 	if reason == v1alpha1.ReasonDeletionHeld {
-		c[of].heldUp++
+		counted.heldUp++
 	}
 	if meta.IsStatusConditionTrue(obj.Status.Conditions, v1alpha1.ConditionContested) {
-		c[of].contested++
+		counted.contested++
 	}
 	if obj.Status.Drift != nil {
-		c[of].drifted++
+		counted.drifted++
 	}
 }
 
@@ -47,7 +65,7 @@ func (c counts) tell(out chan<- prometheus.Metric) {
 	tell := func(desc *prometheus.Desc, count int, labels ...string) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(count), labels...)
 	}
-	for of, counted := range c {
+	for of, counted := range c.users {
 		for reason, count := range counted.byReason {
 			tell(grants, count, of.tenant, of.namespace, reason)
 		}

@@ -95,7 +95,7 @@ func (c *States) Collect(out chan<- prometheus.Metric) {
 	for i := range tenants.Items {
 		c.tellTenant(out, &tenants.Items[i])
 	}
-	counted := counts{}
+	counted := newCounts(tenants.Items)
 	for i := range users.Items {
 		counted.add(&users.Items[i])
 	}

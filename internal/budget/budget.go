@@ -53,8 +53,8 @@ type Budget struct {
 }
 
 // New makes the budget of a host. It begins with one token, because the calls of an earlier process are not known. At most
-// slots of the calls are under way at once; with fewer slots than there are workers, a tenant that hangs never holds all
-// workers. wake is called with each granted key, from a goroutine that holds no lock; it must not wait long.
+// slots of the calls are under way at once. wake is called with each granted key, from a goroutine that holds no lock; it must
+// not wait long.
 func New(limit Limit, slots int, wake func(Key)) *Budget {
 	b := &Budget{
 		wake: wake, tokens: newTokens(limit, time.Now()), flight: inFlight{most: max(slots, 1), remaining: -1},

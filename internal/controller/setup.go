@@ -54,7 +54,7 @@ func NewScheme() *runtime.Scheme {
 // SetUp registers the two reconcilers, which wake each other by their queues, and ends their sessions with the manager.
 func SetUp(mgr ctrl.Manager, settings Settings) error {
 	grants, tenants := &wake.Queue{}, &wake.Queue{}
-	sessions, err := newSessions(mgr, grants, settings)
+	sessions, err := newSessions(mgr, grants, settings.CallTimeout)
 	if err != nil {
 		return err
 	}
@@ -79,13 +79,11 @@ func SetUp(mgr ctrl.Manager, settings Settings) error {
 	return clientGrants.SetupWithManager(mgr)
 }
 
-// newSessions makes the sessions' registry, which ends with the manager. With fewer calls under way to one host than there are
-// workers, a tenant that hangs does not stop the others.
-func newSessions(mgr ctrl.Manager, grants *wake.Queue, settings Settings) (*tenant.Sessions, error) {
+// newSessions makes the sessions' registry, which ends with the manager.
+func newSessions(mgr ctrl.Manager, grants *wake.Queue, callTimeout time.Duration) (*tenant.Sessions, error) {
 	sessions := tenant.NewSessions(
 		func(key budget.Key) { grants.Add(types.NamespacedName(key)) },
-		func(key budget.Key) { grants.AddTurn(types.NamespacedName(key)) }, min(mostSlots, max(1, settings.Workers/2)),
-		settings.CallTimeout)
+		func(key budget.Key) { grants.AddTurn(types.NamespacedName(key)) }, mostSlots, callTimeout)
 	return sessions, mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		<-ctx.Done()
 		sessions.CloseAll()

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
@@ -77,10 +78,46 @@ func (q *Queue) Source() source.Source {
 	})
 }
 
-// Options of a controller that takes what others put into its queue.
+// fair is a controller's queue that keeps to the order.
+type fair struct {
+	workqueue.TypedRateLimitingInterface[reconcile.Request]
+	order *order
+}
+
+// NewQueue makes the queue of a controller: client-go's, in an order of its own.
+func NewQueue(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+	ordered := newOrder()
+	queue := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{Name: name, Queue: ordered})
+	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[reconcile.Request]{Name: name, Queue: queue})
+	return &fair{workqueue.NewTypedRateLimitingQueueWithConfig(limiter,
+		workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{Name: name, DelayingQueue: delaying}), ordered}
+}
+
+// AddWithOpts adds objects with a priority.
+func (f *fair) AddWithOpts(o priorityqueue.AddOpts, items ...reconcile.Request) {
+	for _, item := range items {
+		f.order.urge(item, ptr.Deref(o.Priority, PriorityNow))
+		switch {
+		case o.RateLimited:
+			f.AddRateLimited(item)
+		case o.After > 0:
+			f.AddAfter(item, o.After)
+		default:
+			f.Add(item)
+		}
+	}
+}
+
+// GetWithPriority is Get: the priority of one pass is not the next one's.
+func (f *fair) GetWithPriority() (item reconcile.Request, priority int, shutdown bool) {
+	item, shutdown = f.Get()
+	return item, PriorityNow, shutdown
+}
+
+// Options of a controller that takes what others put into its queue. So many passes work at once; others wait for answers.
 func Options(workers int) controller.Options {
 	return controller.Options{
-		MaxConcurrentReconciles: workers, UsePriorityQueue: new(true),
+		MaxConcurrentReconciles: workers + mostAway, NewQueue: NewQueue,
 		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstBackoff, lastBackoff),
 	}
 }

@@ -48,6 +48,9 @@ type Reconciler struct {
 	// Begin is called before the first look at a tenant.
 	Begin func()
 
+	// turns are those of the passes; tokens are asked for outside of them.
+	turns *wake.Turns
+
 	mu    sync.Mutex
 	known map[types.NamespacedName]*knownTenant
 }
@@ -77,6 +80,8 @@ type knownTenant struct {
 
 // Reconcile brings the session in line with the Auth0Tenant and its Secret, and the status with the session.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	r.turns.Begin()
+	defer r.turns.End()
 	obj := &v1alpha1.Auth0Tenant{}
 	if err := r.Get(ctx, req.NamespacedName, obj); err != nil {
 		if apierrors.IsNotFound(err) {

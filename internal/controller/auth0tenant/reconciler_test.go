@@ -46,7 +46,7 @@ func reconcilerOf(t *testing.T, failing interceptor.Funcs, objects ...client.Obj
 		Client: stored, Live: stored, Sessions: sessions, Queue: &wake.Queue{}, Grants: &wake.Queue{},
 		Installation: Installation{TenantNamespaces: []string{"auth0"}, AllowedDomains: []string{"*.auth0.com"}},
 		Pending:      func(types.NamespacedName) []types.NamespacedName { return nil }, Begin: func() {},
-		known: map[types.NamespacedName]*knownTenant{},
+		known: map[types.NamespacedName]*knownTenant{}, turns: wake.NewTurns(1),
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 
 // SetupWithManager registers the reconciler with its watches.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.known = map[types.NamespacedName]*knownTenant{}
+	r.known, r.turns = map[types.NamespacedName]*knownTenant{}, wake.NewTurns(tenantWorkers)
 	if err := cached.IndexAuth0Tenants(mgr); err != nil {
 		return err
 	}
@@ -39,8 +39,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// tenantWorkers is the number of Auth0Tenants that are reconciled at once: one that does not answer must not keep the
-// others.
+// tenantWorkers is the number of Auth0Tenants that are reconciled at once.
 const tenantWorkers = 8
 
 // secrets wakes the Auth0Tenants whose Secret changed. Where the Role for Secrets is missing in a namespace, that is the

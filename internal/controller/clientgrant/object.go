@@ -42,6 +42,8 @@ type Reconciler struct {
 	// Tenants takes the Auth0Tenants that wait for a ClientGrant.
 	Tenants *wake.Queue
 
+	// turns are those of the passes; calls to a tenant are made outside of them.
+	turns      *wake.Turns
 	history    history
 	tombstones tombstones
 	locks      locks

@@ -149,9 +149,10 @@ func (p *pass) act(ctx context.Context, s *lifecycle.Step) error {
 	}
 	write := p.store
 	if _, writes := lifecycle.RequestOf(s.Do); writes {
-		if p.around.Session == nil {
+		if p.around.Session == nil || !p.turns.Reserve() {
 			return &outcome.Outcome{Silent: true, After: lookAgain}
 		}
+		defer p.turns.Return()
 		if err := p.around.Session.Ready(budget.Key(p.key), p.writeClass(s.Do)); err != nil {
 			return err
 		}

@@ -52,6 +52,20 @@ func (r *Rival) asksFor(identity grant.Identity, held *grant.Grant) bool {
 	return !r.Deleting && r.Enforces && !r.Unresolved && r.Asks == identity && r.Decide(identity, fields).Allowed
 }
 
+// HasStake says whether the rival counts at all for a grant: it records it, or asks for it and is allowed it.
+func (r *Rival) HasStake(identity grant.Identity) bool {
+	return r.Record.Of(identity) || r.Replaces.Of(identity) || r.asksFor(identity, nil)
+}
+
+// HasRivals says whether what becomes of the object may depend on rivals: it owns something, or may have what it asks for.
+func HasRivals(w *World) bool {
+	o := &w.Object
+	if o.Record != nil || o.Replaces != nil || o.Held || o.Deleting || o.Gone {
+		return true
+	}
+	return w.Tenant.Exists && w.Tenant.Admits && w.Unresolved == nil && w.notPermitted(o.Fields) == nil
+}
+
 // eligible says whether the rival could own the grant now: an Auth0Tenant that cannot be written to makes no owner.
 func (r *Rival) eligible(identity grant.Identity, held *grant.Grant) bool {
 	return r.Known && r.Usable && r.asksFor(identity, held)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,7 +34,7 @@ func TestStates_LabelNothingByAnAuth0TenantThatIsNotThere(t *testing.T) {
 		}
 		objects.WithObjects(obj)
 	}
-	sessions := tenant.NewSessions(func(budget.Key) {}, func(budget.Key) {}, 1)
+	sessions := tenant.NewSessions(func(budget.Key) {}, func(budget.Key) {}, 1, time.Minute)
 	told := prometheus.NewRegistry()
 	told.MustRegister(&metrics.States{Objects: objects.Build(), Sessions: sessions})
 	families, err := told.Gather()

@@ -93,8 +93,11 @@ func unreadable(obj *v1alpha1.Auth0Tenant, err error) *outcome.Outcome {
 }
 
 // operatorIs notes which application an Auth0Tenant uses, and wakes the ClientGrants that wait to know or are refused because
-// of it: those of every Auth0Tenant of that host.
+// of it: those of every Auth0Tenant of that host. For one that is not used because of its namespace nobody waits.
 func (r *Reconciler) operatorIs(ctx context.Context, obj *v1alpha1.Auth0Tenant, clientID string) {
+	if !r.Installation.uses(obj.Namespace) {
+		return
+	}
 	operator := tenant.Operator{UID: string(obj.UID), Host: obj.CanonicalHost(), ClientID: clientID}
 	if r.Sessions.SetOperator(budget.Key(client.ObjectKeyFromObject(obj)), operator) {
 		r.grants().wakeHost(ctx, operator.Host)

@@ -22,7 +22,11 @@ func TestForget_WakesWhatWaitsForAnAuth0TenantThatWasNeverLookedAt(t *testing.T)
 	if err := r.Grants.Source().Start(t.Context(), queue); err != nil {
 		t.Fatal(err)
 	}
-	r.forget(t.Context(), types.NamespacedName{Namespace: "billing", Name: "short-lived"})
+	r.forget(t.Context(), types.NamespacedName{Namespace: "strangers", Name: "short-lived"})
+	if queue.Len() != 0 {
+		t.Errorf("%d ClientGrants were woken because of an Auth0Tenant that is not used", queue.Len())
+	}
+	r.forget(t.Context(), types.NamespacedName{Namespace: "auth0", Name: "short-lived"})
 	if queue.Len() != 1 {
 		t.Errorf("%d ClientGrants were woken, want the one that may have waited to know which application short-lived uses", queue.Len())
 	}

@@ -34,9 +34,14 @@ func (i Installation) mode(obj *v1alpha1.Auth0Tenant) v1alpha1.Mode {
 	return obj.Spec.Mode
 }
 
+// uses says whether the Auth0Tenants of a namespace are used. Whatever is in others concerns nobody else.
+func (i Installation) uses(namespace string) bool {
+	return slices.Contains(i.TenantNamespaces, namespace)
+}
+
 // check says why an Auth0Tenant may not be used, nil where it may.
 func (i Installation) check(obj *v1alpha1.Auth0Tenant) *outcome.Outcome {
-	if !slices.Contains(i.TenantNamespaces, obj.Namespace) {
+	if !i.uses(obj.Namespace) {
 		return outcome.Stalled(v1alpha1.ReasonNamespaceNotAllowed,
 			"The operator uses no Auth0Tenants in namespace %q: move this one, or add the namespace to --tenant-namespaces.", obj.Namespace)
 	}

@@ -213,6 +213,9 @@ func (r *Reconciler) forget(ctx context.Context, key types.NamespacedName) {
 	metrics.Stop(key)
 	r.mu.Unlock()
 	r.grants().wake(ctx, key)
+	if !r.Installation.uses(key.Namespace) {
+		return
+	}
 	switch was := r.Sessions.ForgetOperator(budget.Key(key)); {
 	case was == tenant.Operator{}:
 		r.grants().wakeAll(ctx) // It went before anybody looked: which ClientGrants wait to know its application is not known.

@@ -26,8 +26,10 @@ func (r *Reconciler) concerned(obj *v1alpha1.ClientGrant) []grant.Identity {
 	return identities
 }
 
-// sharing returns the keys of the ClientGrants that record a grant of an object or ask for it, its own among them.
+// sharing returns the keys of the ClientGrants that record a grant of an object or ask for it, and have a stake in it: its own
+// may be among them.
 func (r *Reconciler) sharing(ctx context.Context, obj *v1alpha1.ClientGrant) (keys []types.NamespacedName) {
+	hasStake := r.worlds.Stakes(ctx)
 	for _, identity := range r.concerned(obj) {
 		others, err := cached.ClientGrantsAbout(ctx, r, identity)
 		if err != nil {
@@ -35,7 +37,7 @@ func (r *Reconciler) sharing(ctx context.Context, obj *v1alpha1.ClientGrant) (ke
 			return keys
 		}
 		for _, other := range others {
-			if slices.Contains(r.concerned(other), identity) {
+			if slices.Contains(r.concerned(other), identity) && hasStake(other) {
 				keys = append(keys, client.ObjectKeyFromObject(other))
 			}
 		}

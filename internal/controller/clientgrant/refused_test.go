@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -36,7 +37,7 @@ func reconcilerOf(t *testing.T, refusing interceptor.Funcs, objects ...client.Ob
 	nothing := func(client.Object) []string { return nil }
 	stored := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(refusing).
 		WithStatusSubresource(&v1alpha1.ClientGrant{}).WithIndex(&v1alpha1.ClientGrant{}, cached.IndexAbout, nothing).Build()
-	sessions := tenant.NewSessions(func(budget.Key) {}, func(budget.Key) {}, 1)
+	sessions := tenant.NewSessions(func(budget.Key) {}, func(budget.Key) {}, 1, time.Minute)
 	t.Cleanup(sessions.CloseAll)
 	told := events.NewFakeRecorder(10)
 	r := &Reconciler{Client: stored, Live: stored, Events: told, Sessions: sessions, Queue: &wake.Queue{}, Tenants: &wake.Queue{}}

@@ -3,6 +3,7 @@ package clientgrant
 import (
 	"context"
 	"reflect"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -122,24 +123,46 @@ func concernsRivals(before, after *v1alpha1.ClientGrant) bool {
 		!reflect.DeepEqual(before.Status.Replaces, after.Status.Replaces)
 }
 
-// rivalsOf has an event of one ClientGrant wake every other one that is about the same grants.
+// rivalsOf has an event of one ClientGrant wake every other one that is about the same grants. One that has no stake in any, and
+// had none before, is nobody's concern.
 func (r *Reconciler) rivalsOf() handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
-			if !e.IsInInitialList { // The controller begins with every object anyway.
+			if !e.IsInInitialList && r.mattered(ctx, e.Object) { // The controller begins with every object anyway.
 				r.wakeRivals(ctx, q, e.Object)
 			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			before, _ := e.ObjectOld.(*v1alpha1.ClientGrant)
 			after, _ := e.ObjectNew.(*v1alpha1.ClientGrant)
-			if concernsRivals(before, after) || reasonOf(before) != reasonOf(after) {
+			changed := concernsRivals(before, after) || reasonOf(before) != reasonOf(after)
+			if changed && r.mattered(ctx, before, after) {
 				r.wakeRivals(ctx, q, before, after)
 			}
 		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { r.wakeRivals(ctx, q, e.Object) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+			if r.mattered(ctx, e.Object) {
+				r.wakeRivals(ctx, q, e.Object)
+			}
+		},
 	}
+}
+
+// mattered says whether an object has a stake in a grant, or had one when its reason was told.
+func (r *Reconciler) mattered(ctx context.Context, states ...client.Object) bool {
+	hasStake := r.worlds.Stakes(ctx)
+	return slices.ContainsFunc(states, func(state client.Object) bool {
+		obj, ok := state.(*v1alpha1.ClientGrant)
+		if !ok {
+			return false
+		}
+		switch reasonOf(obj) {
+		case "", v1alpha1.ReasonTenantNotReady, v1alpha1.ReasonNotPermitted, v1alpha1.ReasonClientNotResolved:
+			return hasStake(obj)
+		}
+		return true
+	})
 }
 
 // reasonOf is the reason of the Ready condition: whether a rule allows its grant is told by nothing else.

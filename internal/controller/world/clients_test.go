@@ -49,7 +49,7 @@ func TestResolveClient_ReadsEachVersionOfAConfigMapOnce(t *testing.T) {
 	resolve := func(reader client.Reader, wantID, wantText string, wantReads int) {
 		t.Helper()
 		for range 3 {
-			g := gathering{Gatherer: r, reader: reader}
+			g := newGathering(r, reader)
 			at, _ := clientAtOf(obj)
 			clientID, told, err := g.clientID(ctx, at)
 			if clientID != wantID || err != nil || (told != nil) != (wantText != "") ||

@@ -48,18 +48,33 @@ func New(g Gatherer) *Gatherer {
 
 // FromCache gathers the World of an object as the cache has it. Gone says that the object is not there any more.
 func (g *Gatherer) FromCache(ctx context.Context, obj *v1alpha1.ClientGrant, memory lifecycle.Memory, gone bool) (lifecycle.World, Around, error) {
-	return (&gathering{Gatherer: g, reader: g.Cache}).world(ctx, obj, memory, gone)
+	return newGathering(g, g.Cache).world(ctx, obj, memory, gone)
 }
 
 // FromServer gathers it as the API server has it.
 func (g *Gatherer) FromServer(ctx context.Context, obj *v1alpha1.ClientGrant, memory lifecycle.Memory, gone bool) (lifecycle.World, Around, error) {
-	return (&gathering{Gatherer: g, reader: g.Live}).world(ctx, obj, memory, gone)
+	return newGathering(g, g.Live).world(ctx, obj, memory, gone)
 }
 
-// gathering gathers with one of the readers.
+// gathering gathers with one of the readers. What it has read of Auth0Tenants serves for the whole World, however many rivals
+// use them.
 type gathering struct {
 	*Gatherer
-	reader client.Reader
+	reader  client.Reader
+	tenants map[types.NamespacedName]*v1alpha1.Auth0Tenant
+	allowed map[asker]permission
+}
+
+// asker is a namespace that asks an Auth0Tenant.
+type asker struct {
+	tenant    types.UID
+	namespace string
+}
+
+func newGathering(g *Gatherer, reader client.Reader) *gathering {
+	return &gathering{
+		Gatherer: g, reader: reader, tenants: map[types.NamespacedName]*v1alpha1.Auth0Tenant{}, allowed: map[asker]permission{},
+	}
 }
 
 // Around is what a World was gathered from.
@@ -82,15 +97,16 @@ func (g *gathering) world(ctx context.Context, obj *v1alpha1.ClientGrant, memory
 	if w.Wanted, w.Unresolved, err = g.identify(ctx, obj, w.Tenant.Host); err != nil {
 		return w, around, err
 	}
-	for _, identity := range About(&w) {
-		if around.Session != nil {
+	about := About(&w)
+	if around.Session != nil {
+		for _, identity := range about {
 			g.observed(around.Session, identity, &w)
 		}
-		if err := g.rivals(ctx, obj, identity, &w); err != nil {
-			return w, around, err
-		}
 	}
-	return w, around, nil
+	if lifecycle.HasRivals(&w) {
+		err = g.rivals(ctx, obj, about, &w)
+	}
+	return w, around, err
 }
 
 func objectOf(obj *v1alpha1.ClientGrant, gone bool) lifecycle.Object {
@@ -180,11 +196,17 @@ func (g *gathering) readTenant(ctx context.Context, reader client.Reader, key ty
 	if !validName(key) || g.Namespaced && !slices.Contains(g.TenantNamespaces, key.Namespace) {
 		return nil, nil
 	}
+	if known := g.tenants[key]; known != nil && reader == g.reader {
+		return known, nil
+	}
 	found := &v1alpha1.Auth0Tenant{}
 	if err := reader.Get(ctx, key, found); apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
+	}
+	if reader == g.reader {
+		g.tenants[key] = found
 	}
 	return found, nil
 }
@@ -262,14 +284,14 @@ func (g *gathering) terminating(ctx context.Context, of *v1alpha1.Auth0Tenant) (
 }
 
 // operatorsKnown says whether it is known which applications the operator itself uses on a host: that is told by the Secret
-// of each Auth0Tenant there.
+// of each Auth0Tenant there. One in a namespace whose Auth0Tenants are not used is nobody's concern.
 func (g *gathering) operatorsKnown(ctx context.Context, host string) (bool, error) {
 	tenants := &v1alpha1.Auth0TenantList{}
 	if err := g.Cache.List(ctx, tenants, client.UnsafeDisableDeepCopy); err != nil {
 		return false, err
 	}
 	return !slices.ContainsFunc(tenants.Items, func(other v1alpha1.Auth0Tenant) bool {
-		return other.CanonicalHost() == host &&
+		return slices.Contains(g.TenantNamespaces, other.Namespace) && other.CanonicalHost() == host &&
 			!g.Sessions.KnowsOperator(budget.Key(client.ObjectKeyFromObject(&other)), string(other.UID))
 	}), nil
 }

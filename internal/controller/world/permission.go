@@ -47,6 +47,10 @@ func (p permission) decide(identity grant.Identity, fields grant.Fields, rights 
 
 // permission reads the rules of an Auth0Tenant, and the labels of the namespace that they ask for.
 func (g *gathering) permission(ctx context.Context, of *v1alpha1.Auth0Tenant, namespace string) (permission, error) {
+	by := asker{of.UID, namespace}
+	if known, ok := g.allowed[by]; ok {
+		return known, nil
+	}
 	hosts := []string{of.Spec.Domain, of.APIIdentifier()}
 	if session := g.sessionOf(of); session != nil {
 		hosts = append(hosts, session.Config().SystemHosts...)
@@ -57,6 +61,7 @@ func (g *gathering) permission(ctx context.Context, of *v1alpha1.Auth0Tenant, na
 		return may, err
 	}
 	may.since = g.rules.changed(of, may, g.Start())
+	g.allowed[by] = may
 	return may, nil
 }
 
@@ -118,11 +123,7 @@ type permittedSince struct {
 
 // changed is when what the rules say about a namespace was seen to change last; at the start where it never was.
 func (r rules) changed(of *v1alpha1.Auth0Tenant, may permission, start time.Time) time.Time {
-	type about struct {
-		tenant    types.UID
-		namespace string
-	}
-	key := about{of.UID, may.namespace}
+	key := asker{of.UID, may.namespace}
 	now := permittedSince{of.Generation, may.labels, start}
 	if value, ok := r.byNamespace.Get(key); ok {
 		known, _ := value.(permittedSince)

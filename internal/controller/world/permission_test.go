@@ -33,7 +33,7 @@ func TestPermission_ReadsNoNamespaceWhereItMayNot(t *testing.T) {
 	}}
 	for _, namespaced := range []bool{true, false} {
 		r := New(Gatherer{Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Namespaced: namespaced, Start: time.Now})
-		g := gathering{Gatherer: r, reader: reader}
+		g := newGathering(r, reader)
 		asked, err := g.permission(t.Context(), of, "billing")
 		if namespaced != (err == nil) {
 			t.Errorf("where nothing cluster-scoped may be read is %t, permission returned %v", namespaced, err)

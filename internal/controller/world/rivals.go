@@ -2,9 +2,9 @@ package world
 
 import (
 	"context"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -14,35 +14,36 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/ownership"
 )
 
-// rivals adds the other ClientGrants that record or ask for a grant. One that cannot be read or resolved is none: nobody's
-// trouble is another's.
-func (g *gathering) rivals(ctx context.Context, obj *v1alpha1.ClientGrant, identity grant.Identity, w *lifecycle.World) error {
-	others, err := g.others(ctx, obj, identity)
-	if err != nil {
-		return err
-	}
-	for _, other := range others {
-		known := slices.ContainsFunc(w.Rivals, func(r lifecycle.Rival) bool { return r.Rank.UID == string(other.obj.UID) })
-		if known {
-			continue
-		}
-		rival, err := g.current(ctx, obj, other, identity)
+// rivals adds the other ClientGrants that record or ask for one of the grants. One that cannot be read or resolved is none:
+// nobody's trouble is another's.
+func (g *gathering) rivals(ctx context.Context, obj *v1alpha1.ClientGrant, about []grant.Identity, w *lifecycle.World) error {
+	cache := newGathering(g.Gatherer, g.Cache)
+	known := map[types.UID]struct{}{obj.UID: {}}
+	for _, identity := range about {
+		others, err := g.others(ctx, identity, known)
 		if err != nil {
 			return err
 		}
-		if rival != nil {
-			w.Rivals = append(w.Rivals, *rival)
+		for _, other := range others {
+			rival, err := g.current(ctx, cache, obj, other, identity)
+			if err != nil {
+				return err
+			}
+			if rival != nil {
+				known[other.obj.UID] = struct{}{}
+				w.Rivals = append(w.Rivals, *rival)
+			}
 		}
 	}
 	return nil
 }
 
-// current is a rival as the reader has it. Only those in the cache that have a stake in the grant are read from the API server:
-// however many ask for what nobody gives them, they cost nothing.
-func (g *gathering) current(ctx context.Context, obj *v1alpha1.ClientGrant, of other, identity grant.Identity) (*lifecycle.Rival, error) {
-	cache := gathering{Gatherer: g.Gatherer, reader: g.Cache}
+// current is a rival as the reader has it. Only those that have a stake in the grant, as the cache has them, are read from the
+// API server: however many ask for what nobody gives them, they cost nothing.
+func (g *gathering) current(ctx context.Context, cache *gathering, obj *v1alpha1.ClientGrant, of other, identity grant.Identity,
+) (*lifecycle.Rival, error) {
 	rival, err := cache.rival(ctx, obj, of)
-	if err != nil || rival == nil || !hasStake(rival, identity) {
+	if err != nil || rival == nil || !rival.HasStake(identity) {
 		return nil, err
 	}
 	if g.reader != g.Live || of.gone {
@@ -57,22 +58,19 @@ func (g *gathering) current(ctx context.Context, obj *v1alpha1.ClientGrant, of o
 	return g.rival(ctx, obj, other{obj: live})
 }
 
-// hasStake says whether a rival records the grant, or asks for it where a rule speaks of its namespace.
-func hasStake(r *lifecycle.Rival, identity grant.Identity) bool {
-	return r.Record.Of(identity) || r.Replaces.Of(identity) || !r.Unresolved && r.Asks == identity
-}
-
 // other is another ClientGrant, to be read alone; gone says that it is not there any more, and its access has not ended.
 type other struct {
 	obj  *v1alpha1.ClientGrant
 	gone bool
 }
 
-// others lists the ClientGrants in the cache and those that are gone, but for the object itself, that record or may ask for a
-// grant.
-func (g *gathering) others(ctx context.Context, obj *v1alpha1.ClientGrant, identity grant.Identity) (found []other, err error) {
+// others lists the ClientGrants in the cache and those that are gone, but for those known, that record or may ask for a grant.
+func (g *gathering) others(ctx context.Context, identity grant.Identity, known map[types.UID]struct{}) (found []other, err error) {
+	listed := map[types.UID]struct{}{}
 	add := func(one *v1alpha1.ClientGrant, gone bool) {
-		if one.UID != obj.UID && !slices.ContainsFunc(found, func(o other) bool { return o.obj.UID == one.UID }) {
+		_, is := known[one.UID]
+		if _, twice := listed[one.UID]; !is && !twice {
+			listed[one.UID] = struct{}{}
 			found = append(found, other{one, gone})
 		}
 	}
@@ -115,4 +113,27 @@ func (g *gathering) rival(ctx context.Context, obj *v1alpha1.ClientGrant, of oth
 	enforced := theirs.DeletionTimestamp.IsZero() && theirs.Spec.Mode == v1alpha1.ModeEnforce
 	r.Known, r.Usable, r.Untried = session != nil, enforced && access == lifecycle.Open, enforced && access == lifecycle.Untried
 	return r, nil
+}
+
+// Stakes says of ClientGrants in the cache whether they may have a stake in a grant: only such an object has a pass that
+// depends on others, and is of concern to others. What serves for one serves for all, so it is to be asked of many at once.
+func (g *Gatherer) Stakes(ctx context.Context) func(*v1alpha1.ClientGrant) bool {
+	cache := newGathering(g, g.Cache)
+	return func(obj *v1alpha1.ClientGrant) bool {
+		if len(ownership.Identities(obj)) > 0 || HasFinalizer(obj) || !obj.DeletionTimestamp.IsZero() {
+			return true
+		}
+		theirs, err := cache.readTenant(ctx, cache.reader, obj.TenantKey())
+		if theirs == nil || err != nil {
+			return err != nil
+		}
+		may, err := cache.permission(ctx, theirs, obj.Namespace)
+		if err != nil || !may.admits() {
+			return err != nil
+		}
+		asked := g.Asked(obj)
+		asked.Tenant = theirs.CanonicalHost()
+		unknown := asked.ClientID == "" && asked.DefaultFor == ""
+		return unknown || may.decide(asked, desired(&obj.Spec)).Allowed
+	}
 }

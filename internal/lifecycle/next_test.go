@@ -278,7 +278,8 @@ func TestNext_SeveralGrantsOfOneIdentity(t *testing.T) {
 		},
 		{
 			"as the limit of deletions allows",
-			[]change{twins(mine, admin), func(w *World) { w.Tenant.DeletionsFrom = noon.Add(time.Minute) }}, "wait", "Progressing", "limit of deletions",
+			[]change{twins(mine, admin), func(w *World) { w.Tenant.DeletionsFrom = noon.Add(time.Minute) }},
+			"wait", "Progressing", "limit of deletions",
 		},
 		{"a frozen one loses what its spec does not name", []change{rules(refuse), twins(mine, less, admin)}, "delete cgr_2: violation", "NotPermitted", ""},
 		{"and nothing else", []change{rules(refuse), twins(mine, less)}, "wait", "NotPermitted", ""},

@@ -219,7 +219,7 @@ func TestObserve_ShowsEveryGrantOfAnIdentity(t *testing.T) {
 			if !slices.Equal(ids, twins) {
 				t.Fatalf("saw %v of %v", ids, twins)
 			}
-			w.session.Ready(key, budget.ClassChange)
+			_ = w.session.Ready(key, budget.ClassChange)
 			if _, err := w.session.Change(t.Context(), key, app, twins[1], grant.Fields{Scope: []string{}}); err != nil {
 				t.Fatal(err)
 			}

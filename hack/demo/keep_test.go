@@ -30,9 +30,9 @@ func TestFillIn_LeavesNothingToFillIn(t *testing.T) {
 	if strings.Contains(all.String(), "YOUR") {
 		t.Errorf("something is not filled in:\n%s", &all)
 	}
-	for _, want := range []string{"127.0.0.1:1", "the-id", "the-secret"} {
-		if !strings.Contains(all.String(), want) {
-			t.Errorf("%s is not in the samples", want)
+	for want, times := range map[string]int{"127.0.0.1:1": 2, "the-id": 1, "the-secret": 1} {
+		if found := strings.Count(all.String(), want); found != times {
+			t.Errorf("%s is %d times in the samples, want %d", want, found, times)
 		}
 	}
 }

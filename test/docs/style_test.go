@@ -1,8 +1,10 @@
 package docs_test
 
 import (
+	"cmp"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -92,6 +94,34 @@ func TestPages_SayItAsAgreed(t *testing.T) {
 				t.Errorf("%s says %q: say %q", file, found, instead)
 			}
 		}
+	}
+}
+
+// A module that is not named there ages unseen.
+func TestDependabot_LooksAtEveryModule(t *testing.T) {
+	settings := page(t, ".github/dependabot.yml")
+	modules := 0
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == "bin":
+			return fs.SkipDir
+		case entry.Name() != "go.mod":
+			return nil
+		}
+		modules++
+		folder := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../..")
+		for _, named := range []string{cmp.Or(folder, "/"), filepath.ToSlash(filepath.Dir(folder)) + "/*"} {
+			if strings.Contains(settings, "\n  - "+named+"\n") {
+				return nil
+			}
+		}
+		t.Errorf(".github/dependabot.yml does not name the module in %s", folder)
+		return nil
+	})
+	if err != nil || modules < 8 {
+		t.Fatalf("%d modules: %v", modules, err)
 	}
 }
 

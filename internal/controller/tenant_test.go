@@ -122,15 +122,6 @@ var _ = Describe("An Auth0Tenant", func() {
 		Eventually(conditionOf(tenant)).Should(Equal("True Available"))
 	})
 
-	It("with a Secret whose name can be none keeps no other one of its host from work", func() {
-		remote := startTenant()
-		other := create(tenantFor(remote, "a/b"))
-		Eventually(conditionOf(other)).Should(Equal("False SecretNotFound"))
-		Expect(is(other, v1alpha1.ConditionStalled)).To(BeFalse(), "it is waited for")
-		Expect(messageOf(other)).To(ContainSubstring(`"a/b"`))
-		available(grantFor(remote, readyTenant(remote), "read:users"))
-	})
-
 	It("may have its host in any case", func() {
 		remote := startTenant(func(o *sim.Options) { o.ManagementAudience = "https://acme.eu.auth0.com/api/v2/" })
 		tenant := readyTenant(remote, func(t *v1alpha1.Auth0Tenant) { t.Spec.ManagementAudience = "https://Acme.EU.auth0.com/api/v2/" })

@@ -49,6 +49,7 @@ func TestAuth0Tenant_Connection(t *testing.T) {
 		{name: "no credentials", spec: `credentials: null`, refused: "spec.credentials: Required value"},
 		{name: "no Secret", spec: `credentials: {secretRef: null}`, refused: "spec.credentials.secretRef: Required value"},
 		{name: "a Secret without a name", spec: `credentials: {secretRef: {name: null}}`, refused: "spec.credentials.secretRef.name: Required value"},
+		{name: "a Secret name that no object has", spec: `credentials: {secretRef: {name: a/b}}`, refused: "spec.credentials.secretRef.name in body should match"},
 		{name: "a Secret with an empty name", spec: `credentials: {secretRef: {name: ""}}`, refused: "spec.credentials.secretRef.name in body should be at least 1 chars long"},
 		{name: "the algorithm RS384", spec: `credentials: {privateKeyAlgorithm: RS384}`},
 		{name: "the algorithm PS256", spec: `credentials: {privateKeyAlgorithm: PS256}`},
@@ -127,6 +128,7 @@ func TestAuth0Tenant_AccessRules(t *testing.T) {
 		{name: "a rule that does not say which namespaces", spec: rule("names: [billing]", patterns), refused: "spec.accessRules[0].namespaces.from: Required value"},
 		{name: "a rule for an unknown kind of namespaces", spec: rule("from: Some", patterns), refused: `supported values: "Same", "Names", "Selector", "All"`},
 
+		{name: "a namespace that cannot be", spec: rule("from: Names, names: [a/b]", patterns), refused: "names[0] in body should match"},
 		{name: "named namespaces without names", spec: rule("from: Names", patterns), refused: namesWithNames},
 		{name: "an empty list of names", spec: rule("from: Names, names: []", patterns), refused: "names in body should have at least 1 items"},
 		{name: "names with all namespaces", spec: rule("from: All, names: [billing]", patterns), refused: namesWithNames},

@@ -120,6 +120,48 @@ func TestDeletionPolicy_CanBeChangedDuringDeletion(t *testing.T) {
 	g.Expect(k8s.Update(t.Context(), grant)).To(Succeed())
 }
 
+// A rule that came later never stops the finalizer of an object that breaks it from being removed.
+func TestReferences_StoredBeforeTheirNamesHadAPatternStillGo(t *testing.T) {
+	g := NewWithT(t)
+	crd := &unstructured.Unstructured{}
+	crd.SetAPIVersion("apiextensions.k8s.io/v1")
+	crd.SetKind("CustomResourceDefinition")
+	crd.SetName("clientgrants.auth0.clientgrants.dev")
+	// change changes the schemas of the reference to an Auth0Tenant.
+	change := func(to func(field string, schema map[string]any)) {
+		g.Expect(k8s.Get(t.Context(), client.ObjectKeyFromObject(crd), crd)).To(Succeed())
+		versions, _, err := unstructured.NestedSlice(crd.Object, "spec", "versions")
+		g.Expect(err).NotTo(HaveOccurred())
+		for _, field := range []string{"name", "namespace"} {
+			at := versions[0].(map[string]any)
+			for _, step := range []string{"schema", "openAPIV3Schema", "properties", "spec", "properties", "tenantRef", "properties", field} {
+				at = at[step].(map[string]any)
+			}
+			to(field, at)
+		}
+		g.Expect(unstructured.SetNestedSlice(crd.Object, versions, "spec", "versions")).To(Succeed())
+		g.Expect(k8s.Update(t.Context(), crd)).To(Succeed())
+	}
+	patterns := map[string]any{}
+	change(func(field string, schema map[string]any) { patterns[field] = schema["pattern"]; delete(schema, "pattern") })
+	grant := typedGrant(newNamespace(t, g))
+	grant.Finalizers = []string{v1alpha1.ClientGrantFinalizer}
+	grant.Spec.TenantRef = v1alpha1.TenantReference{Name: "a/b", Namespace: "a%b"}
+	g.Eventually(func() error { return k8s.Create(t.Context(), grant) }).WithTimeout(time.Minute).Should(Succeed())
+
+	change(func(field string, schema map[string]any) { schema["pattern"] = patterns[field] })
+	fresh := typedGrant(grant.Namespace)
+	fresh.Name, fresh.Spec.TenantRef.Name = "fresh", "a/b"
+	g.Eventually(func() error { return k8s.Create(t.Context(), fresh.DeepCopy(), client.DryRunAll) }).WithTimeout(time.Minute).
+		Should(MatchError(ContainSubstring("should match")))
+	before := grant.DeepCopy()
+	grant.Status.GrantID = "cgr_1"
+	g.Expect(k8s.Status().Patch(t.Context(), grant, client.MergeFrom(before))).To(Succeed())
+	g.Expect(k8s.Delete(t.Context(), grant)).To(Succeed())
+	g.Expect(k8s.Patch(t.Context(), grant, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
+	g.Eventually(func() error { return k8s.Get(t.Context(), client.ObjectKeyFromObject(grant), grant) }).ShouldNot(Succeed())
+}
+
 func TestSelectableFields_AreSelectedByTheServer(t *testing.T) {
 	g := NewWithT(t)
 	namespace := newNamespace(t, g)

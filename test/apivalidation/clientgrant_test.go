@@ -27,6 +27,11 @@ func TestClientGrant_References(t *testing.T) {
 		{name: "a tenant name longer than a name can be", spec: `tenantRef: {name: ` + long(254) + `}`, refused: "spec.tenantRef.name: Too long"},
 		{name: "a tenant namespace as long as it can be", spec: `tenantRef: {namespace: ` + long(63) + `}`},
 		{name: "a tenant namespace longer than it can be", spec: `tenantRef: {namespace: ` + long(64) + `}`, refused: "spec.tenantRef.namespace: Too long"},
+		{name: "a tenant name with dots", spec: `tenantRef: {name: main.eu-1}`},
+		{name: "a tenant name that no object has", spec: `tenantRef: {name: a/b}`, refused: "spec.tenantRef.name in body should match"},
+		{name: "a tenant name of dots", spec: `tenantRef: {name: ..}`, refused: "spec.tenantRef.name in body should match"},
+		{name: "a tenant namespace that no object has", spec: `tenantRef: {namespace: "a%b"}`, refused: "spec.tenantRef.namespace in body should match"},
+		{name: "a ConfigMap name that no object has", spec: `clientRef: {id: null, configMapKeyRef: {name: a/b, key: billing}}`, refused: "spec.clientRef.configMapKeyRef.name in body should match"},
 		{name: "an empty tenant namespace", spec: `tenantRef: {namespace: ""}`, refused: "spec.tenantRef.namespace in body should be at least 1 chars long"},
 
 		{name: "no client", spec: `clientRef: null`, refused: "spec.clientRef: Required value"},

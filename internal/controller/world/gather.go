@@ -187,7 +187,7 @@ func (g *gathering) identify(ctx context.Context, obj *v1alpha1.ClientGrant, hos
 
 // validName says whether the API server can be asked for an object of that name.
 func validName(key types.NamespacedName) bool {
-	return len(content.IsPathSegmentName(key.Name)) == 0 && len(content.IsPathSegmentName(key.Namespace)) == 0
+	return key.Name != "" && len(content.IsPathSegmentName(key.Name)) == 0 && len(content.IsPathSegmentName(key.Namespace)) == 0
 }
 
 // readTenant reads an Auth0Tenant. One in a namespace in which the operator may read none is not there, nor is one of a name

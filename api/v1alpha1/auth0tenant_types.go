@@ -250,7 +250,9 @@ type Auth0TenantSpec struct {
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 	// deletionLimit is how many requests to delete a grant are sent to the tenant
-	// within an hour; further ones wait (reason DeletionHeld). Absent: no limit.
+	// within an hour; further ones wait (reason DeletionHeld). Of several namespaces
+	// that own grants none gets more of them than it leaves to the others. Absent: no
+	// limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000

@@ -83,9 +83,9 @@ func (d *decision) limited() *Step {
 	if wait <= 0 {
 		return nil
 	}
-	text := fmt.Sprintf("The Auth0Tenant's spec.deletionLimit of %d in an hour is used up", d.Tenant.DeletionLimit)
+	text := fmt.Sprintf("The Auth0Tenant's spec.deletionLimit of %d in an hour is used up, or this namespace's share of it", d.Tenant.DeletionLimit)
 	if !d.Tenant.Near {
-		text = "The Auth0Tenant's limit of deletions is used up"
+		text = "The Auth0Tenant's limit of deletions is used up, or this namespace's share of it"
 	}
 	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionHeld, "%s: the grant is revoked later. %s", text, d.howToRelease(d.record, d.replaces)), wait)
 }

@@ -1,6 +1,7 @@
 package clientgrant
 
 import (
+	"cmp"
 	"context"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,12 +23,16 @@ func (p *pass) countDeletion(ctx context.Context) error {
 		return err
 	}
 	before, now := live.DeepCopy(), metav1.Now()
-	if _, from := world.DeletionsFrom(live, now.Time); from.After(now.Time) {
-		return outcome.ErrStale
+	if _, from, err := p.worlds.DeletionsFrom(ctx, live, p.key.Namespace, now.Time); err != nil || from.After(now.Time) {
+		return cmp.Or(err, outcome.ErrStale)
 	}
 	if d := live.Status.Deletions; d == nil || now.Sub(d.Since.Time) >= world.DeletionWindow || d.Since.After(now.Time) {
 		live.Status.Deletions = &v1alpha1.DeletionCount{Since: now}
 	}
 	live.Status.Deletions.Count++
-	return p.Status().Patch(ctx, live, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if err := p.Status().Patch(ctx, live, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
+	p.worlds.Deleted(live, p.key.Namespace)
+	return nil
 }

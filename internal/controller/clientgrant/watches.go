@@ -27,7 +27,7 @@ import (
 // SetupWithManager registers the reconciler with its watches.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.turns = wake.NewTurns(r.Workers)
-	r.worlds = world.New(world.Gatherer{
+	r.worlds = world.New(&world.Gatherer{
 		Cache: r.Client, Live: r.Live, Sessions: r.Sessions, Namespaced: r.Namespaced, TenantNamespaces: r.TenantNamespaces,
 		Start: r.history.start, Gone: r.tombstones.about,
 	})

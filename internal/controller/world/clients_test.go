@@ -43,7 +43,7 @@ func TestResolveClient_ReadsEachVersionOfAConfigMapOnce(t *testing.T) {
 	}
 	stored := fake.NewClientBuilder().WithScheme(testScheme(t)).WithObjects(configMap).Build()
 	live := &countingReader{Reader: stored}
-	r := New(Gatherer{Cache: stored, Live: live})
+	r := New(&Gatherer{Cache: stored, Live: live})
 	obj := &v1alpha1.ClientGrant{ObjectMeta: metav1.ObjectMeta{Namespace: "billing", Name: "grant"}}
 	obj.Spec.ClientRef.ConfigMapKeyRef = &v1alpha1.ConfigMapKeyReference{Name: "clients", Key: "id"}
 	resolve := func(reader client.Reader, wantID, wantText string, wantReads int) {

@@ -36,14 +36,15 @@ type Gatherer struct {
 	// Gone lists the ClientGrants that record a grant and are gone, with access that has not ended.
 	Gone func(grant.Identity) []*v1alpha1.ClientGrant
 
-	clients clients
-	rules   rules
+	clients   clients
+	rules     rules
+	deletions deletions
 }
 
 // New makes a Gatherer of one that lacks only what it remembers.
-func New(g Gatherer) *Gatherer {
+func New(g *Gatherer) *Gatherer {
 	g.clients, g.rules = newClients(), newRules()
-	return &g
+	return g
 }
 
 // FromCache gathers the World of an object as the cache has it. Gone says that the object is not there any more.
@@ -233,8 +234,7 @@ func (g *gathering) tenant(ctx context.Context, obj *v1alpha1.ClientGrant, w *li
 	t.Deleting, t.Orphans = !found.DeletionTimestamp.IsZero(), found.Spec.DeletionPolicy == v1alpha1.DeletionPolicyOrphan
 	t.Revokes, t.Interval = found.Spec.OnViolation == v1alpha1.OnViolationRevoke, found.ResyncInterval()
 	t.Decide, t.Since = may.decide, may.since
-	t.DeletionLimit, t.DeletionsFrom = DeletionsFrom(found, w.Now)
-	if t.OperatorsKnown, err = g.operatorsKnown(ctx, t.Host); err != nil {
+	if err := g.shared(ctx, found, obj.Namespace, w); err != nil {
 		return Around{}, err
 	}
 	t.Access = g.access(found, session)
@@ -246,6 +246,16 @@ func (g *gathering) tenant(ctx context.Context, obj *v1alpha1.ClientGrant, w *li
 		t.Ending, err = g.terminating(ctx, found)
 	}
 	return Around{found, session}, err
+}
+
+// shared adds what the users of a tenant share.
+func (g *gathering) shared(ctx context.Context, of *v1alpha1.Auth0Tenant, namespace string, w *lifecycle.World) (err error) {
+	t := &w.Tenant
+	if t.OperatorsKnown, err = g.operatorsKnown(ctx, t.Host); err != nil {
+		return err
+	}
+	t.DeletionLimit, t.DeletionsFrom, err = g.DeletionsFrom(ctx, of, namespace, w.Now)
+	return err
 }
 
 // sessionOf is the session of an Auth0Tenant, nil where there is none.
@@ -294,20 +304,4 @@ func (g *gathering) operatorsKnown(ctx context.Context, host string) (bool, erro
 		return slices.Contains(g.TenantNamespaces, other.Namespace) && other.CanonicalHost() == host &&
 			!g.Sessions.KnowsOperator(budget.Key(client.ObjectKeyFromObject(&other)), string(other.UID))
 	}), nil
-}
-
-// DeletionWindow is the time that spec.deletionLimit speaks of.
-const DeletionWindow = time.Hour
-
-// DeletionsFrom is the limit of an Auth0Tenant, zero where it has none, and when it allows the next deletion.
-func DeletionsFrom(of *v1alpha1.Auth0Tenant, now time.Time) (limit int32, from time.Time) {
-	counted := of.Status.Deletions
-	if of.Spec.DeletionLimit == nil {
-		return 0, time.Time{}
-	}
-	limit = *of.Spec.DeletionLimit
-	if counted == nil || counted.Count < limit || counted.Since.After(now) {
-		return limit, time.Time{}
-	}
-	return limit, counted.Since.Add(DeletionWindow)
 }

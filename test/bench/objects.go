@@ -189,35 +189,38 @@ func (b *bench) configure(ctx context.Context, on *site, change func(*v1alpha1.A
 	return b.tenantReady(ctx, obj)
 }
 
-// tenant returns the Auth0Tenant, which it makes if there is none.
+// tenant returns the Auth0Tenant, which it makes if there is none, and waits until an operator that runs can use it.
 func (b *bench) tenant(ctx context.Context, on *site) (*v1alpha1.Auth0Tenant, error) {
-	obj := &v1alpha1.Auth0Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: harness.Namespace, Name: on.name}}
-	err := b.cluster.Client.Get(ctx, client.ObjectKeyFromObject(obj), obj)
-	if client.IgnoreNotFound(err) != nil || err == nil {
+	obj, made, err := b.applyTenant(ctx, on)
+	if err != nil || !made || b.operator == nil {
 		return obj, err
+	}
+	return obj, b.tenantReady(ctx, obj)
+}
+
+// applyTenant returns the Auth0Tenant, and says whether it made it.
+func (b *bench) applyTenant(ctx context.Context, on *site) (obj *v1alpha1.Auth0Tenant, made bool, err error) {
+	obj = &v1alpha1.Auth0Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: harness.Namespace, Name: on.name}}
+	err = b.cluster.Client.Get(ctx, client.ObjectKeyFromObject(obj), obj)
+	if client.IgnoreNotFound(err) != nil || err == nil {
+		return obj, false, err
 	}
 	secret := &corev1.Secret{
 		ObjectMeta: obj.ObjectMeta, StringData: map[string]string{"clientID": on.ClientID, "clientSecret": on.ClientSecret},
 	}
 	if err := b.cluster.Client.Create(ctx, secret); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	obj.Spec = v1alpha1.Auth0TenantSpec{
 		Domain: on.Domain, Credentials: v1alpha1.Credentials{SecretRef: v1alpha1.SecretReference{Name: on.name}},
 		RateLimit: v1alpha1.RateLimit{RequestsPerMinute: int32(on.perMinute), Burst: int32(on.burst)},
 		AccessRules: []v1alpha1.AccessRule{{
-			Name: "all", Namespaces: v1alpha1.RuleNamespaces{From: v1alpha1.NamespacesFromAll},
+			Name: "all", Namespaces: v1alpha1.RuleNamespaces{From: v1alpha1.NamespacesFromNames, Names: admitted()},
 			Audiences: []string{"*"}, Scopes: []string{"*"}, ClientIDs: []string{"*"},
 		}},
 		ResyncInterval: &metav1.Duration{Duration: time.Hour},
 	}
-	if err := b.cluster.Client.Create(ctx, obj); err != nil {
-		return nil, err
-	}
-	if b.operator == nil {
-		return obj, nil
-	}
-	return obj, b.tenantReady(ctx, obj)
+	return obj, true, b.cluster.Client.Create(ctx, obj)
 }
 
 func (b *bench) tenantReady(ctx context.Context, obj *v1alpha1.Auth0Tenant) error {

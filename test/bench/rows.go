@@ -39,6 +39,8 @@ func rows() []row {
 		growTo(10000), resyncOf(10000), restartOf(10000),
 		{"restart-limited", "restart with 10,000 in sync", "20 ms, 50/min, burst 5", runRestartLimited},
 		{"memory", "restart with 10,000 in a tenant of 20,000", unlimited, runMemory},
+		{"noise", "strangers' noise: 5,000 ClientGrants and 500 Auth0Tenants; 20 revocations and 20 creations of others", unlimited, runNoise},
+		{"hanging", "20 hanging tenants; another's single create, 20 times", unlimited, runHanging},
 	}
 }
 

@@ -30,7 +30,11 @@ const (
 	flapping  = "flapping"  // one that is edited all the time
 	elsewhere = "elsewhere" // those for the other two tenants
 	bareOnes  = "bare-ones" // those of the bare client
+	stranger  = "stranger"  // those of somebody whom no rule admits
 )
+
+// admitted are the namespaces that may have grants.
+func admitted() []string { return []string{teamA, crowd, revoked, single, flapping, elsewhere} }
 
 // bench is everything that runs, and what is known of it.
 type bench struct {
@@ -39,9 +43,11 @@ type bench struct {
 	cluster *harness.Cluster
 	// main is the tenant of most rows, other one that has nothing to do, large one that holds many grants of others.
 	main, other, large *site
-	operator           *operator
-	board              *board
-	bare               *bare
+	// hanging are tenants that answer nothing in some row.
+	hanging  []*site
+	operator *operator
+	board    *board
+	bare     *bare
 	// expected is how many ClientGrants each namespace has, and made how many names were given out.
 	mu       sync.Mutex
 	expected map[string]int
@@ -96,7 +102,7 @@ func (b *bench) open(ctx context.Context) error {
 	if err := b.trust(); err != nil {
 		return err
 	}
-	for _, name := range []string{teamA, crowd, revoked, single, flapping, elsewhere, bareOnes} {
+	for _, name := range append(admitted(), bareOnes, stranger) {
 		if err := b.cluster.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			return err
 		}
@@ -127,10 +133,13 @@ func (b *bench) openSite(ctx context.Context, name string, seed int) (*site, err
 	return &site{Simulator: simulator, name: name, perMinute: mostPerMinute, burst: mostBurst}, simulator.Call(ctx, http.MethodPost, "apis", api, nil)
 }
 
+// sites are all tenants.
+func (b *bench) sites() []*site { return append([]*site{b.main, b.other, b.large}, b.hanging...) }
+
 // trust writes one file with the certificates of all tenants.
 func (b *bench) trust() error {
 	var all bytes.Buffer
-	for _, s := range []*site{b.main, b.other, b.large} {
+	for _, s := range b.sites() {
 		content, err := os.ReadFile(s.CAFile)
 		if err != nil {
 			return err
@@ -146,7 +155,7 @@ func (b *bench) close() error {
 	if b.board != nil {
 		b.board.close()
 	}
-	for _, s := range []*site{b.main, b.other, b.large} {
+	for _, s := range b.sites() {
 		if s != nil {
 			s.Stop(endsWithin)
 		}
@@ -184,7 +193,10 @@ func (b *bench) startOperator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	domains := []string{b.main.Domain, b.other.Domain, b.large.Domain}
+	var domains []string
+	for _, s := range b.sites() {
+		domains = append(domains, s.Domain)
+	}
 	began := time.Now()
 	program, err := harness.Start(b.manager, []string{
 		"--kubeconfig=" + kubeconfig, "--namespace=" + harness.Namespace, "--allowed-domains=" + strings.Join(domains, ","),

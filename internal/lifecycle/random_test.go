@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,11 +27,29 @@ func TestModel_AtRandom(t *testing.T) {
 				t.Fatalf("%v\n  %s", next.err, strings.Join(story, "\n  "))
 			}
 			m = next.next.key()
+			for i := range m.objects {
+				m.onlyStakesCount(t, i, story)
+			}
 		}
 		if trace, err := e.rest(m); err != nil {
 			t.Fatalf("%v\n  %s", err, strings.Join(append(story, e.story(0, m, trace)...), "\n  "))
 		}
 	})
+}
+
+// onlyStakesCount compares what is decided with all rivals and with those that are said to matter: others are not gathered.
+func (m *model) onlyStakesCount(t *rapid.T, i int, story []string) {
+	if !m.objects[i].exists {
+		return
+	}
+	w := m.world(i, &m.objects)
+	few := w
+	few.Rivals = slices.DeleteFunc(slices.Clone(w.Rivals), func(r Rival) bool {
+		return !HasRivals(&w) || !slices.ContainsFunc(identities[:], r.HasStake)
+	})
+	if all, some := Next(w), Next(few); !reflect.DeepEqual(all, some) {
+		t.Fatalf("object %d: rivals without a stake change %+v to %+v\n  %s", i, some, all, strings.Join(story, "\n  "))
+	}
 }
 
 // choose draws the operator's next step more often than what disturbs it.

@@ -61,19 +61,21 @@ func (i *inventory) written(identity grant.Identity) bool {
 	return e != nil && !e.floor.IsZero()
 }
 
-// track makes the given identities, and no others, those that key is about.
-func (i *inventory) track(key budget.Key, identities ...grant.Identity) {
+// track makes the given identities, and no others, those that key is about, and says whether one that it was not about is known.
+func (i *inventory) track(key budget.Key, identities ...grant.Identity) (known bool) {
 	for _, identity := range identities {
-		i.add(key, identity)
+		known = i.add(key, identity) || known
 	}
 	for _, identity := range slices.Clone(i.byKey[key]) {
 		if !slices.Contains(identities, identity) {
 			i.drop(key, identity)
 		}
 	}
+	return known
 }
 
-func (i *inventory) add(key budget.Key, identity grant.Identity) {
+// add makes the identity one that key is about, and says whether that is new, and the identity known.
+func (i *inventory) add(key budget.Key, identity grant.Identity) (known bool) {
 	e := i.entries[identity]
 	if e == nil {
 		e = &entry{since: time.Now()}
@@ -82,8 +84,10 @@ func (i *inventory) add(key budget.Key, identity grant.Identity) {
 	}
 	if !slices.Contains(e.keys, key) {
 		e.keys = append(e.keys, key)
+		known = e.known
 	}
 	into(i.byKey, key, identity)
+	return known
 }
 
 func (i *inventory) drop(key budget.Key, identity grant.Identity) {

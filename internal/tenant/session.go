@@ -130,12 +130,14 @@ func (s *Session) Refresh() (completed int) {
 	return s.refresh.completed + 1
 }
 
-// Track says which identities key is about; whenever the tenant's grant of one of them changes, key is woken. It waits
-// for no other identity any more.
+// Track says which identities key is about; whenever the tenant's grant of one of them changes, key is woken: at once where it is
+// known already, because key may have looked before it was. It waits for no other identity any more.
 func (s *Session) Track(key budget.Key, identities ...grant.Identity) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.inventory.track(key, identities...)
+	if s.inventory.track(key, identities...) {
+		s.wake(key)
+	}
 	s.waiting.keep(key, identities)
 }
 

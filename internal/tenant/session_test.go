@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
@@ -213,4 +214,22 @@ func (w *world) askOften(name budget.Key, of grant.Identity, rounds int) error {
 		}
 	}
 	return nil
+}
+
+// A key that looks before the tenant's answer comes, and tracks after it, must not wait for the next change.
+func TestTrack_OfWhatIsKnownAlreadyWakesOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		app, rival := identity("app"), key("rival")
+		w.holds(app, "a")
+		w.observe(t, app, time.Time{})
+		w.session.Track(key("app"), app)
+		before := w.woken.of(key("app"))
+		w.session.Track(rival, app)
+		w.session.Track(rival, app)
+		w.session.Track(key("app"), app)
+		synctest.Wait()
+		if got, again := w.woken.of(rival), w.woken.of(key("app"))-before; got != 1 || again != 0 {
+			t.Errorf("woken %d times, want once; and %d times who tracked it before", got, again)
+		}
+	})
 }

@@ -78,19 +78,21 @@ func (q *Queue) Source() source.Source {
 	})
 }
 
-// fair is a controller's queue that keeps to the order.
+// fair is a controller's queue that keeps to the order, and gives out no more than there are turns.
 type fair struct {
 	workqueue.TypedRateLimitingInterface[reconcile.Request]
 	order *order
+	turns *Turns
 }
 
 // NewQueue makes the queue of a controller: client-go's, in an order of its own.
-func NewQueue(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+func NewQueue(name string, limiter workqueue.TypedRateLimiter[reconcile.Request], turns *Turns,
+) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 	ordered := newOrder()
 	queue := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{Name: name, Queue: ordered})
 	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[reconcile.Request]{Name: name, Queue: queue})
 	return &fair{workqueue.NewTypedRateLimitingQueueWithConfig(limiter,
-		workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{Name: name, DelayingQueue: delaying}), ordered}
+		workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{Name: name, DelayingQueue: delaying}), ordered, turns}
 }
 
 // AddWithOpts adds objects with a priority.
@@ -110,14 +112,25 @@ func (f *fair) AddWithOpts(o priorityqueue.AddOpts, items ...reconcile.Request) 
 
 // GetWithPriority is Get: the priority of one pass is not the next one's.
 func (f *fair) GetWithPriority() (item reconcile.Request, priority int, shutdown bool) {
-	item, shutdown = f.Get()
+	item, shutdown = f.turns.take(f.Get)
 	return item, PriorityNow, shutdown
 }
 
-// Options of a controller that takes what others put into its queue. So many passes work at once; others wait for answers.
-func Options(workers int) controller.Options {
+// Done ends a pass. Its turn goes first: after that the object may be taken again.
+func (f *fair) Done(item reconcile.Request) {
+	f.turns.Leave(item.NamespacedName)
+	f.TypedRateLimitingInterface.Done(item)
+}
+
+// Options of a controller that takes what others put into its queue. As many passes work as there are turns; others wait for
+// answers.
+func Options(turns *Turns) controller.Options {
+	type limiter = workqueue.TypedRateLimiter[reconcile.Request]
 	return controller.Options{
-		MaxConcurrentReconciles: workers + mostAway, NewQueue: NewQueue,
+		MaxConcurrentReconciles: turns.workers + mostAway,
+		NewQueue: func(name string, limiter limiter) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+			return NewQueue(name, limiter, turns)
+		},
 		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstBackoff, lastBackoff),
 	}
 }

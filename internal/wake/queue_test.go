@@ -19,9 +19,9 @@ func keyOf(name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: "billing", Name: name}
 }
 
-func newQueue(t *testing.T) priorityqueue.PriorityQueue[reconcile.Request] {
+func newQueue(t *testing.T, turns *wake.Turns) priorityqueue.PriorityQueue[reconcile.Request] {
 	t.Helper()
-	made := wake.NewQueue("", workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	made := wake.NewQueue("", workqueue.DefaultTypedControllerRateLimiter[reconcile.Request](), turns)
 	queue, ok := made.(priorityqueue.PriorityQueue[reconcile.Request])
 	if !ok {
 		t.Fatalf("%T is no queue with priorities: controller-runtime would not tell it any", made)
@@ -42,7 +42,7 @@ func take(queue priorityqueue.PriorityQueue[reconcile.Request], count int) (name
 func TestQueue_DropsWhatIsAddedBeforeItsControllerStarts(t *testing.T) {
 	var q wake.Queue
 	q.Add(keyOf("early"))
-	queue := newQueue(t)
+	queue := newQueue(t, wake.NewTurns(1))
 	defer queue.ShutDown()
 	if err := q.Source().Start(t.Context(), queue); err != nil || queue.Len() != 0 {
 		t.Errorf("%d objects, error %v", queue.Len(), err)
@@ -55,7 +55,7 @@ func TestQueue_DropsWhatIsAddedBeforeItsControllerStarts(t *testing.T) {
 
 func TestQueue_OrdersByUrgency(t *testing.T) {
 	var q wake.Queue
-	queue := newQueue(t)
+	queue := newQueue(t, wake.NewTurns(1))
 	defer queue.ShutDown()
 	if err := q.Source().Start(t.Context(), queue); err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestQueue_LetsNamespacesTakeTurns(t *testing.T) {
 		"later": func(q *wake.Queue, key types.NamespacedName) { q.AddLater(key) },
 	} {
 		var q wake.Queue
-		queue := newQueue(t)
+		queue := newQueue(t, wake.NewTurns(1))
 		defer queue.ShutDown()
 		if err := q.Source().Start(t.Context(), queue); err != nil {
 			t.Fatal(err)
@@ -100,7 +100,7 @@ func TestQueue_LetsNamespacesTakeTurns(t *testing.T) {
 // Even what nobody has changed is looked at, whatever is more urgent.
 func TestQueue_LetsNothingWaitForEver(t *testing.T) {
 	var q wake.Queue
-	queue := newQueue(t)
+	queue := newQueue(t, wake.NewTurns(1))
 	defer queue.ShutDown()
 	if err := q.Source().Start(t.Context(), queue); err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestQueue_LetsNothingWaitForEver(t *testing.T) {
 
 func TestQueue_TakesEachObjectOnceAtItsHighestUrgency(t *testing.T) {
 	var q wake.Queue
-	queue := newQueue(t)
+	queue := newQueue(t, wake.NewTurns(1))
 	defer queue.ShutDown()
 	if err := q.Source().Start(t.Context(), queue); err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func TestQueue_TakesEachObjectOnceAtItsHighestUrgency(t *testing.T) {
 // An object that nobody woke comes back when its time is over, and one that failed later each time.
 func TestQueue_WaitsAsItIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		queue := newQueue(t)
+		queue := newQueue(t, wake.NewTurns(1))
 		defer queue.ShutDown()
 		start := time.Now()
 		queue.AddWithOpts(priorityqueue.AddOpts{After: time.Minute}, reconcile.Request{NamespacedName: keyOf("a")})

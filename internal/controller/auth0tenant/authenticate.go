@@ -103,8 +103,8 @@ func (r *Reconciler) requestToken(ctx context.Context, obj *v1alpha1.Auth0Tenant
 		return nil, auth0.Token{}, outcome.Stalled(v1alpha1.ReasonInvalidCredentials, "Secret %q cannot be used: %s.",
 			obj.Spec.Credentials.SecretRef.Name, err)
 	}
-	var token auth0.Token
-	r.turns.Away(func() { token, err = made.Authenticate(ctx) })
+	r.turns.Leave(key) // The token endpoint may hang.
+	token, err := made.Authenticate(ctx)
 	s := judge(obj, token, readOnly)
 	if err != nil {
 		s = refusedToken(obj, err)

@@ -80,8 +80,6 @@ type knownTenant struct {
 
 // Reconcile brings the session in line with the Auth0Tenant and its Secret, and the status with the session.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	r.turns.Begin()
-	defer r.turns.End()
 	obj := &v1alpha1.Auth0Tenant{}
 	if err := r.Get(ctx, req.NamespacedName, obj); err != nil {
 		if apierrors.IsNotFound(err) {

@@ -35,7 +35,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.Auth0Tenant{}, builder.WithPredicates(changed)).
 		WatchesRawSource(secrets).
 		WatchesRawSource(r.Queue.Source()).
-		WithOptions(wake.Options(tenantWorkers)).
+		WithOptions(wake.Options(r.turns)).
 		Complete(r)
 }
 

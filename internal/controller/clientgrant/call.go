@@ -20,6 +20,7 @@ func (p *pass) call(ctx context.Context, s *lifecycle.Step) error {
 	if err := p.gate(ctx, s); err != nil {
 		return err
 	}
+	p.turns.Leave(p.key) // The tenant may hang.
 	drifted := p.world.Memory.Drifted
 	var answer lifecycle.Answer
 	var err error
@@ -44,11 +45,7 @@ func (p *pass) call(ctx context.Context, s *lifecycle.Step) error {
 // whatever happens after.
 func (p *pass) create(ctx context.Context, do lifecycle.Create) (lifecycle.Answer, error) {
 	p.auditWrite("Creating a grant", do.Cause, do.Identity, "", grant.Difference{Added: do.Body.Scope})
-	var held grant.Grant
-	var err error
-	p.turns.Away(func() {
-		held, err = p.around.Session.Create(p.correlated(ctx), budget.Key(p.key), do.Identity, do.Body)
-	})
+	held, err := p.around.Session.Create(p.correlated(ctx), budget.Key(p.key), do.Identity, do.Body)
 	if err != nil {
 		return answered(err)
 	}
@@ -60,11 +57,7 @@ func (p *pass) create(ctx context.Context, do lifecycle.Create) (lifecycle.Answe
 func (p *pass) change(ctx context.Context, do lifecycle.Change) (lifecycle.Answer, error) {
 	difference := grant.Describe(do.Fields, *p.world.Seen[do.Identity].Grant)
 	p.auditWrite("Changing a grant", do.Cause, do.Identity, do.ID, difference)
-	var held grant.Grant
-	var err error
-	p.turns.Away(func() {
-		held, err = p.around.Session.Change(p.correlated(ctx), budget.Key(p.key), do.Identity, do.ID, do.Fields)
-	})
+	held, err := p.around.Session.Change(p.correlated(ctx), budget.Key(p.key), do.Identity, do.ID, do.Fields)
 	if auth0.IsNotFound(err) {
 		return lifecycle.Answer{At: time.Now()}, outcome.Unavailable(err) // It vanished between looking and writing: look again.
 	}
@@ -83,10 +76,7 @@ func (p *pass) delete(ctx context.Context, do lifecycle.Delete) (lifecycle.Answe
 	all := p.world.Seen[do.Identity].Grant.All()
 	held := all[slices.IndexFunc(all, func(g grant.Grant) bool { return g.ID == do.ID })]
 	p.auditWrite("Deleting a grant", do.Cause, do.Identity, do.ID, grant.Difference{Removed: held.Scope})
-	var err error
-	p.turns.Away(func() {
-		_, err = p.around.Session.Delete(p.correlated(ctx), budget.Key(p.key), do.Identity, do.ID)
-	})
+	_, err := p.around.Session.Delete(p.correlated(ctx), budget.Key(p.key), do.Identity, do.ID)
 	if err == nil || auth0.IsNotFound(err) {
 		p.eventRevoked(do.ID)
 		return lifecycle.Answer{At: time.Now()}, nil

@@ -23,8 +23,6 @@ import (
 // Reconcile makes one pass: it takes step after step until there is something to wait for, and tells the status once, at the
 // end, beside the ownership records, which are written before what they speak of.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	r.turns.Begin()
-	defer r.turns.End()
 	defer r.Sessions.EndPass(budget.Key(req.NamespacedName))
 	result, err := r.reconcile(ctx, req.NamespacedName)
 	if result.Priority == nil {

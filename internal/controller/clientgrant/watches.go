@@ -40,7 +40,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.ClientGrant{}, r.rivalsOf()).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.usersOf)).
 		WatchesRawSource(r.Queue.Source()).
-		WithOptions(wake.Options(r.Workers))
+		WithOptions(wake.Options(r.turns))
 	watched := []string{"ConfigMap"}
 	if !r.Namespaced {
 		running.WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.within), builder.WithPredicates(predicate.LabelChangedPredicate{}))

@@ -68,7 +68,7 @@ func TestRivalsOf_WakesAndIsWokenByWhoHasAStakeAlone(t *testing.T) {
 	r := &Reconciler{Client: stored, worlds: world.New(&world.Gatherer{
 		Cache: stored, Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Start: time.Now,
 	})}
-	queue := wake.NewQueue("", workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	queue := wake.NewQueue("", workqueue.DefaultTypedControllerRateLimiter[reconcile.Request](), wake.NewTurns(1))
 	defer queue.ShutDown()
 	for name, want := range map[string][]string{
 		"owner": {"heir"}, "heir": {"owner"}, "stranger": {}, "other": {}, "refused": {},

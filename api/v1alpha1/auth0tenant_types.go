@@ -250,9 +250,8 @@ type Auth0TenantSpec struct {
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 	// deletionLimit is how many requests to delete a grant are sent to the tenant
-	// within an hour; further ones wait (reason DeletionHeld). Of several namespaces
-	// that own grants none gets more of them than it leaves to the others. Absent: no
-	// limit.
+	// within an hour; the rest wait (reason DeletionHeld). Where several
+	// namespaces own grants, one gets at most half of the limit. Absent: no limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000

@@ -183,13 +183,13 @@ func victimsTenant() *v1alpha1.Auth0Tenant {
 func decides(t *testing.T, others ...client.Object) map[string]lifecycle.Step {
 	t.Helper()
 	stored := serverOf(t, append([]client.Object{victimsTenant()}, others...)...)
-	sessions := tenant.NewSessions(func(budget.Key) {}, func(budget.Key) {}, 1)
+	sessions := tenant.NewSessions(func(budget.Key) {}, func(budget.Key) {}, 1, time.Minute)
 	defer sessions.CloseAll()
 	for _, obj := range others {
 		sessions.SetTried(budget.Key(client.ObjectKeyFromObject(obj)), string(obj.GetUID()))
 	}
 	start := time.Now().Add(-time.Hour)
-	g := New(Gatherer{
+	g := New(&Gatherer{
 		Cache: &reader{stored}, Live: &reader{stored}, Sessions: sessions, Start: func() time.Time { return start },
 		Gone: func(grant.Identity) []*v1alpha1.ClientGrant { return nil },
 	})

@@ -179,7 +179,7 @@ func (s *Server) deleteAPI(q *request) response {
 
 func (s *Server) dropAPI(a *api) {
 	s.apis = slices.DeleteFunc(s.apis, func(other *api) bool { return other == a })
-	if !s.settings.Unknowns.OrphanGrants {
+	if s.settings.Unknowns.CascadeAPIs {
 		s.grants.removeIf(func(g *storedGrant) bool { return g.Audience == a.identifier })
 	}
 }

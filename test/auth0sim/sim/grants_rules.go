@@ -59,7 +59,7 @@ func (s *Server) checkReferences(g *Grant) *response {
 	if api == nil {
 		return s.unknown("No resource with identifier "+g.Audience, "inexistent_resource_server")
 	}
-	if c := s.client(g.ClientID); c != nil && c.isThirdParty() && g.Audience == s.managementAudience() {
+	if c := s.client(g.ClientID); c != nil && c.isThirdParty() && api.isSystem() {
 		return refuse("Client grants for this API cannot be created for third-party clients.")
 	}
 	if g.DefaultFor != "" && api.isSystem() {
@@ -116,12 +116,16 @@ func (s *Server) checkOrganizations(g *Grant, body value, system bool) *response
 			return refuse("`" + name + "` cannot be provided when `audience` is a system API")
 		}
 	}
-	if !body.truthOf("allow_any_organization") {
-		return nil
-	}
-	usage := g.OrganizationUsage
+	usage, anyOrganization := g.OrganizationUsage, g.AllowAnyOrganization != nil && *g.AllowAnyOrganization
 	if body.has("organization_usage") {
 		usage = body.textOf("organization_usage")
+	}
+	if body.has("allow_any_organization") {
+		anyOrganization = body.truthOf("allow_any_organization")
+	}
+	merged := body.has("organization_usage") && !s.settings.Unknowns.BodyOnly
+	if !body.truthOf("allow_any_organization") && (!merged || !anyOrganization) {
+		return nil
 	}
 	if usage != "allow" && usage != "require" {
 		return refuse("`allow_any_organization` can only be true when `organization_usage` is `allow` or `require`")

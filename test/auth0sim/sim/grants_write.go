@@ -153,7 +153,7 @@ func (s *Server) assign(g *storedGrant, body value) {
 func (s *Server) turnAllScopes(g *storedGrant, on bool) {
 	switch {
 	case on && !g.allScopes():
-		g.hidden, g.Scope = g.Scope, nil
+		g.hidden, g.Scope = g.Scope, s.noScope()
 	case !on && g.allScopes():
 		g.Scope = []string{}
 		if s.settings.Unknowns.AllScopesOff == AllScopesOffRestores {
@@ -161,6 +161,14 @@ func (s *Server) turnAllScopes(g *storedGrant, on bool) {
 		}
 	}
 	g.AllowAllScopes = new(on)
+}
+
+// noScope is what a grant of every scope shows in scope.
+func (s *Server) noScope() []string {
+	if s.settings.Unknowns.EmptyScope {
+		return []string{}
+	}
+	return nil
 }
 
 func (s *Server) drops(scope string) bool { return slices.Contains(s.settings.DropScopes, scope) }

@@ -30,7 +30,11 @@ func (b *bucket) fill(limit RateLimit, now time.Time) {
 
 // take refills the bucket for the time that has passed and takes a token, if there is one.
 func (b *bucket) take(limit RateLimit, now time.Time) bool {
-	if passed := now.Sub(b.at); passed > 0 {
+	if window := limit.window(); window > 0 {
+		if passed := now.Sub(b.at); passed >= window {
+			b.tokens, b.at = float64(limit.Limit), b.at.Add(passed.Truncate(window))
+		}
+	} else if passed := now.Sub(b.at); passed > 0 {
 		b.tokens = min(float64(limit.Limit), b.tokens+passed.Seconds()*limit.PerSecond)
 		b.at = now
 	}
@@ -41,8 +45,14 @@ func (b *bucket) take(limit RateLimit, now time.Time) bool {
 	return true
 }
 
-// reset is when the bucket is full again, in whole seconds and at least one second ahead, as recorded.
+func (l RateLimit) window() time.Duration { return time.Duration(l.WindowSeconds) * time.Second }
+
+// reset is when the bucket is full again, in whole seconds and at least one second ahead, as recorded; with windows when the next one
+// begins.
 func (b *bucket) reset(limit RateLimit, now time.Time) time.Time {
+	if window := limit.window(); window > 0 {
+		return b.at.Add(window)
+	}
 	seconds := 1.0
 	if limit.PerSecond > 0 {
 		seconds = max(seconds, math.Ceil((float64(limit.Limit)-b.tokens)/limit.PerSecond))

@@ -133,3 +133,19 @@ func TestRateLimit_ChangesAtRunTime(t *testing.T) {
 	n.Configure(func(s *sim.Settings) { s.RateLimit = sim.RateLimit{} })
 	n.want(http.MethodGet, grantsAt, "", http.StatusOK)
 }
+
+func TestRateLimit_CanRefillByWindows(t *testing.T) {
+	n := limitedTenant(t, sim.RateLimit{Limit: 2, WindowSeconds: 60})
+	for range 2 {
+		if got := n.call(http.MethodGet, grantsAt, ""); got.status != http.StatusOK || got.header.Get("x-ratelimit-reset") != n.epoch(60) {
+			t.Errorf("more is added at %s", got.header.Get("x-ratelimit-reset"))
+		}
+	}
+	n.clock.advance(59 * time.Second)
+	n.want(http.MethodGet, grantsAt, "", http.StatusTooManyRequests)
+	n.clock.advance(time.Second)
+	for range 2 {
+		n.want(http.MethodGet, grantsAt, "", http.StatusOK)
+	}
+	n.want(http.MethodGet, grantsAt, "", http.StatusTooManyRequests)
+}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"sort"
 	"time"
@@ -50,7 +51,8 @@ func (s *Server) page(q *request, l listing) response {
 	limit = q.query.number("per_page", limit)
 	start := q.query.number("page", 0) * limit
 	if l.ceiling && start+limit > 1000 && !s.settings.Unknowns.NoOffsetCeiling {
-		return fail(http.StatusBadRequest, "Requesting page exceeds the allowed maximum of 1000 records.", "invalid_paging")
+		return fail(http.StatusBadRequest, fmt.Sprintf("Requesting page %d exceeds the allowed maximum of 1000 records. "+
+			"To fetch results beyond 1000, use the checkpoint pagination method.", start/limit), "invalid_paging")
 	}
 	items := l.slice(min(start, l.count), min(start+limit, l.count))
 	if !totals {

@@ -181,7 +181,8 @@ func TestOffsets_EndAtAThousand(t *testing.T) {
 	n := newTenant(t)
 	n.want(http.MethodGet, grantsAt+"?page=9&per_page=100", "", http.StatusOK)
 	n.expect(http.MethodGet, grantsAt+"?page=10&per_page=100", "", http.StatusBadRequest, failure(t, http.StatusBadRequest,
-		"Requesting page exceeds the allowed maximum of 1000 records.", "invalid_paging"))
+		"Requesting page 10 exceeds the allowed maximum of 1000 records. To fetch results beyond 1000, use the checkpoint pagination method.",
+		"invalid_paging"))
 	n.Configure(func(s *sim.Settings) { s.Unknowns.NoOffsetCeiling = true })
 	n.want(http.MethodGet, grantsAt+"?page=10&per_page=100", "", http.StatusOK)
 }

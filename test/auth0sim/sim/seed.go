@@ -134,7 +134,7 @@ func (s *Server) normalized(g Grant) Grant {
 	}
 	switch {
 	case g.allScopes():
-		g.Scope = nil
+		g.Scope = s.noScope()
 	case g.Scope == nil:
 		g.Scope = []string{}
 	}

@@ -43,10 +43,13 @@ type Settings struct {
 	Unknowns Unknowns `json:"unknowns"`
 }
 
-// RateLimit is the tenant's token bucket: Limit requests at once, and PerSecond more each second.
+// RateLimit is the tenant's token bucket: Limit requests at once, and PerSecond more each second or, with a Window, Limit more
+// when that has passed: Auth0's pages contradict each other.
 type RateLimit struct {
 	Limit     int     `json:"limit"`
 	PerSecond float64 `json:"per_second"`
+	// WindowSeconds is the length of a window; 0: the bucket refills steadily.
+	WindowSeconds int `json:"window_seconds"`
 	// Endpoint words the 429 as an endpoint's limit instead of the tenant's.
 	Endpoint bool `json:"endpoint"`
 	// RetryAfter adds a Retry-After header to a 429; it is documented for the token endpoint only.
@@ -107,8 +110,13 @@ type Unknowns struct {
 	RefuseDuplicateScopes bool `json:"refuse_duplicate_scopes"`
 	// SystemGrantStatus answers a change of a system grant; default 400.
 	SystemGrantStatus int `json:"system_grant_status"`
-	// OrphanGrants keeps the grants of an API that is deleted.
-	OrphanGrants bool `json:"orphan_grants"`
+	// CascadeAPIs removes the grants of an API that is deleted. The only public hint says that they stay: such a grant counts again
+	// when an API of that identifier returns.
+	CascadeAPIs bool `json:"cascade_apis"`
+	// BodyOnly checks what an update says, and not what the grant becomes with it.
+	BodyOnly bool `json:"body_only"`
+	// EmptyScope shows "scope": [] while every scope is allowed (reported) instead of leaving it out (recorded).
+	EmptyScope bool `json:"empty_scope"`
 	// LooseIDs takes a malformed grant ID in an update or a delete for an unknown one.
 	LooseIDs bool `json:"loose_ids"`
 	// StrictReadIDs answers 400 instead of 404 to reading a malformed grant ID.

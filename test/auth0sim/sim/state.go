@@ -36,7 +36,7 @@ func (s *Server) DeleteClient(id string) {
 	s.dropClient(id)
 }
 
-// DeleteAPI removes an API by its identifier, with its grants unless Unknowns.OrphanGrants says otherwise.
+// DeleteAPI removes an API by its identifier, without its grants unless Unknowns.CascadeAPIs says so.
 func (s *Server) DeleteAPI(identifier string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -44,6 +44,7 @@ func TestGrants_CanBeChangedBehindEverybodysBack(t *testing.T) {
 		t.Error("the default grant is not found")
 	}
 	n.DeleteClient(clientID)
+	n.Configure(func(s *sim.Settings) { s.Unknowns.CascadeAPIs = true })
 	n.DeleteAPI(audience)
 	if n.GrantCount() != 0 {
 		t.Errorf("left are %+v", n.Grants())

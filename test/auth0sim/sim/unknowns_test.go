@@ -189,14 +189,14 @@ func TestUnknowns_ChangeAnswers(t *testing.T) {
 
 func TestAPIDeletion_TakesTheGrantsOrLeavesThem(t *testing.T) {
 	for _, row := range []struct {
-		orphan bool
-		left   int
-	}{{false, 0}, {true, 1}} {
-		n := newTenant(t, unknown(sim.Unknowns{OrphanGrants: row.orphan}))
+		cascade bool
+		left    int
+	}{{true, 0}, {false, 1}} {
+		n := newTenant(t, unknown(sim.Unknowns{CascadeAPIs: row.cascade}))
 		id := n.create(newGrant)
 		n.expect(http.MethodDelete, "/resource-servers/https:%2F%2Fapi.example.com%2F", "", http.StatusNoContent, "")
 		if n.GrantCount() != row.left {
-			t.Errorf("with orphans %t there are %d grants", row.orphan, n.GrantCount())
+			t.Errorf("with a cascade %t there are %d grants", row.cascade, n.GrantCount())
 		}
 		n.expect(http.MethodDelete, grantsAt+"/"+id, "", http.StatusNoContent, "")
 	}
@@ -207,4 +207,50 @@ func TestAnonymousUser_CanBeKnown(t *testing.T) {
 	n := newTenant(t, settings(func(s *sim.Settings) { s.AnonymousUser = true }))
 	n.create(`{"client_id":"` + clientID + `","audience":"` + audience + `","scope":[],"subject_type":"anonymous_user"}`)
 	n.want(http.MethodGet, grantsAt+"?client_id="+clientID+"&subject_type=anonymous_user", "", http.StatusOK)
+}
+
+func TestUpdate_ChecksWhatTheGrantBecomes(t *testing.T) {
+	for _, bodyOnly := range []bool{false, true} {
+		n := newTenant(t, unknown(sim.Unknowns{BodyOnly: bodyOnly}))
+		id := n.create(`{"client_id":"` + clientID + `","audience":"` + audience + `","scope":["a"],` +
+			`"organization_usage":"allow","allow_any_organization":true}`)
+		status := http.StatusBadRequest
+		if bodyOnly {
+			status = http.StatusOK
+		}
+		n.want(http.MethodPatch, grantsAt+"/"+id, `{"organization_usage":"deny","scope":[]}`, status)
+		if g, _ := n.Grant(id); !bodyOnly && len(g.Scope) != 1 {
+			t.Errorf("a refused update left %+v", g)
+		}
+		n.want(http.MethodPatch, grantsAt+"/"+id, `{"scope":[]}`, http.StatusOK)
+		n.want(http.MethodPatch, grantsAt+"/"+id, `{"organization_usage":"deny","allow_any_organization":false}`, http.StatusOK)
+	}
+}
+
+func TestAPIDeletion_LeavesGrantsThatCountAgainWithAnAPIOfThatName(t *testing.T) {
+	n := newTenant(t)
+	id := n.create(newGrant)
+	n.expect(http.MethodDelete, "/resource-servers/https:%2F%2Fapi.example.com%2F", "", http.StatusNoContent, "")
+	n.AddAPI(sim.API{Identifier: audience})
+	n.want(http.MethodGet, grantsAt+"/"+id, "", http.StatusOK)
+	n.want(http.MethodPost, grantsAt, newGrant, http.StatusConflict)
+}
+
+func TestAllScopes_AreShownWithAnEmptyScopeOrNone(t *testing.T) {
+	for _, empty := range []bool{false, true} {
+		n := newTenant(t, unknown(sim.Unknowns{EmptyScope: empty}))
+		id := n.create(newGrant)
+		got := n.want(http.MethodPatch, grantsAt+"/"+id, `{"allow_all_scopes":true}`, http.StatusOK)
+		if strings.Contains(got, `"scope":[]`) != empty || strings.Contains(got, `"scope"`) != empty {
+			t.Errorf("got %s", got)
+		}
+		n.want(http.MethodPatch, grantsAt+"/"+id, `{"scope":["a"]}`, http.StatusBadRequest)
+	}
+}
+
+func TestThirdParties_GetNoSystemAPI(t *testing.T) {
+	n := newTenant(t)
+	n.AddClient(sim.Client{ID: "tpc_2", ThirdParty: true})
+	n.AddAPI(sim.API{Identifier: "https://acme.example.com/me/", IsSystem: true})
+	n.want(http.MethodPost, grantsAt, `{"client_id":"tpc_2","audience":"https://acme.example.com/me/","scope":[]}`, http.StatusBadRequest)
 }

@@ -45,7 +45,7 @@ var _ = Describe("A ClientGrant of somebody else that cannot be read or resolved
 
 	It("goes at once, though its manifest has the operator's finalizer", func() {
 		stranger := create(twin(victim, func(o *v1alpha1.ClientGrant) {
-			o.Namespace, o.Spec.TenantRef.Name = elsewhere, "missing"
+			o.Namespace, o.Spec.TenantRef = elsewhere, v1alpha1.TenantReference{Name: "missing", Namespace: namespace}
 			o.Finalizers = []string{v1alpha1.ClientGrantFinalizer}
 		}))
 		remove(stranger)

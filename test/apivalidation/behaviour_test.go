@@ -143,7 +143,10 @@ func TestReferences_StoredBeforeTheirNamesHadAPatternStillGo(t *testing.T) {
 		g.Expect(k8s.Update(t.Context(), crd)).To(Succeed())
 	}
 	patterns := map[string]any{}
-	change(func(field string, schema map[string]any) { patterns[field] = schema["pattern"]; delete(schema, "pattern") })
+	change(func(field string, schema map[string]any) {
+		patterns[field] = schema["pattern"]
+		delete(schema, "pattern")
+	})
 	grant := typedGrant(newNamespace(t, g))
 	grant.Finalizers = []string{v1alpha1.ClientGrantFinalizer}
 	grant.Spec.TenantRef = v1alpha1.TenantReference{Name: "a/b", Namespace: "a%b"}

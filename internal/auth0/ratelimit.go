@@ -18,8 +18,9 @@ type RateLimit struct {
 	Limit int
 	// Remaining is how many requests are left in it.
 	Remaining int
-	// Reset is when the bucket is full again, by this machine's clock: a clock that differs from the server's is allowed
-	// for, by the answer's Date header. It may lie in the past. Zero where the answer names none, or none within a day.
+	// Reset is when requests are added (documented; recorded is about when the bucket is full again, as where a limit refills once a
+	// window), by this machine's clock: a clock that differs from the server's is allowed for, by the answer's Date header. It may
+	// lie in the past. Zero where the answer names none, or none within a day.
 	Reset time.Time
 	// RetryAfter is how long the answer asks to wait: documented for the token quota only. 0 where it does not say;
 	// at most a day.

@@ -12,6 +12,9 @@ const (
 	// used: even the shortest token serves more than one call.
 	refreshMargin = time.Minute
 	refreshShare  = 10
+	// longestQuota bounds how long no token is asked for after the quota of tokens was used up: the documented Retry-After of that
+	// refusal may lie hours ahead, and somebody may raise the quota before.
+	longestQuota = 30 * time.Minute
 )
 
 // Token tells what is known about an access token. The token itself is not in it.
@@ -72,6 +75,9 @@ type tokenCache struct {
 	mu      sync.Mutex
 	current *bearer
 	flight  *flight
+	// exhausted is the refusal that the quota of tokens is used up, quotaFrom when to ask again.
+	exhausted error
+	quotaFrom time.Time
 }
 
 // flight is a token request under way. It ends early when nobody waits for it any more.
@@ -83,12 +89,16 @@ type flight struct {
 	err     error
 }
 
-// get returns the cached token, or that of one request shared by all who ask meanwhile. A failure is not kept.
+// get returns the cached token, or that of one request shared by all who ask meanwhile. No failure is kept but that of a quota.
 func (t *tokenCache) get(ctx context.Context) (*bearer, error) {
 	t.mu.Lock()
 	if t.current != nil && time.Now().Before(t.current.refreshAt) {
 		defer t.mu.Unlock()
 		return t.current, nil
+	}
+	if time.Now().Before(t.quotaFrom) {
+		defer t.mu.Unlock()
+		return nil, t.exhausted
 	}
 	if t.flight == nil {
 		t.flight = t.start(ctx)
@@ -124,6 +134,9 @@ func (t *tokenCache) land(ended *flight) {
 	if ended.err == nil {
 		t.current = ended.token
 	}
+	if wait := QuotaWait(ended.err); wait > 0 {
+		t.exhausted, t.quotaFrom = ended.err, time.Now().Add(wait)
+	}
 	if t.flight == ended {
 		t.flight = nil
 	}
@@ -146,7 +159,7 @@ func (t *tokenCache) abandon(left *flight) {
 func (t *tokenCache) keep(token *bearer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.current = token
+	t.current, t.quotaFrom = token, time.Time{}
 }
 
 // drop forgets the token if it is still the cached one: a newer one may be good.

@@ -256,3 +256,42 @@ func TestClient_DropsExactlyTheTokenThatWasRefused(t *testing.T) {
 		t.Errorf("%d token requests, %d calls", len(tokens), len(calls))
 	}
 }
+
+func TestClient_AsksForNoTokenWhileItsQuotaIsUsedUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		retryAfter string
+		wait       time.Duration
+	}{
+		"for minutes": {"300", 5 * time.Minute}, "for hours": {"36000", 30 * time.Minute}, "for a time that is not told": {"", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				requests := 0
+				client := inMemory(t, func(*http.Request) (*http.Response, error) {
+					if requests++; requests > 1 {
+						return response(http.StatusOK, `{"access_token":"x","expires_in":86400}`), nil
+					}
+					refused := response(http.StatusTooManyRequests, `{"error":"too_many_requests","error_description":"Client quota exceeded"}`)
+					refused.Header.Set("Retry-After", test.retryAfter)
+					return refused, nil
+				})
+				call := func(works bool) {
+					t.Helper()
+					if _, err := client.Get(t.Context(), "cgr_1"); (err == nil) != works || err != nil && !auth0.IsRateLimited(err) {
+						t.Errorf("error %v", err)
+					}
+				}
+				call(false)
+				if test.wait > 0 {
+					time.Sleep(test.wait - 1)
+					call(false)
+				}
+				if requests != 1 {
+					t.Errorf("%d tokens were asked for", requests)
+				}
+				time.Sleep(1)
+				call(true)
+			})
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package auth0
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -145,4 +146,13 @@ func hintOf(status int, code, words string) Hint {
 // troubled says that a status tells about the server, not about the request.
 func troubled(status int) bool {
 	return status >= http.StatusInternalServerError || status == http.StatusRequestTimeout
+}
+
+// QuotaWait is how long to wait after a refusal of the token endpoint that names a time, as it is documented for a quota of tokens
+// that is used up; half an hour at most, and 0 for any other error.
+func QuotaWait(err error) time.Duration {
+	if refused, ok := errors.AsType[*TokenError](err); ok && IsRateLimited(err) {
+		return min(refused.RateLimit.RetryAfter, longestQuota)
+	}
+	return 0
 }

@@ -138,7 +138,9 @@ func refusedToken(obj *v1alpha1.Auth0Tenant, err error) *outcome.Outcome {
 	token, answered := errors.AsType[*auth0.TokenError](err)
 	switch {
 	case auth0.IsRateLimited(err):
-		return outcome.Waiting(v1alpha1.ReasonRateLimited, "The token endpoint's rate limit is reached.")
+		limited := outcome.Waiting(v1alpha1.ReasonRateLimited, "The token endpoint's rate limit is reached.")
+		limited.After = auth0.QuotaWait(err)
+		return limited
 	case answered && token.Hint == auth0.HintAudience:
 		return outcome.Stalled(v1alpha1.ReasonAudienceMismatch, "The tenant %q has no Management API %q: re-create this object with the tenant's own "+
 			"identifier in spec.managementAudience, https://TENANT.REGION.auth0.com/api/v2/.", obj.Spec.Domain, obj.APIIdentifier())

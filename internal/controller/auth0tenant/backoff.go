@@ -50,7 +50,7 @@ func (b *backoff) fail(o *outcome.Outcome) {
 	if o.Stalled {
 		first, last = firstRefused, lastRefused
 	}
-	wait := min(first<<min(b.count, 20), last)
+	wait := max(min(first<<min(b.count, 20), last), o.After)
 	b.count++
 	b.failure, b.until = o, time.Now().Add(wait)
 	o.After = wait

@@ -88,3 +88,9 @@ func CheckDomainPattern(pattern string) error {
 	}
 	return nil
 }
+
+// TenantHosts are the allowed domains that are named in full: each is a host of a tenant, also where no Auth0Tenant is reached by
+// it. The audiences of Auth0's own APIs may be under a custom domain (documented).
+func (i Installation) TenantHosts() []string {
+	return slices.DeleteFunc(slices.Clone(i.AllowedDomains), func(domain string) bool { return strings.HasPrefix(domain, "*") })
+}

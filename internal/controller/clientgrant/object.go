@@ -37,6 +37,8 @@ type Reconciler struct {
 	// Namespaced says that nothing cluster-scoped may be read, and Auth0Tenants in TenantNamespaces alone.
 	Namespaced       bool
 	TenantNamespaces []string
+	// TenantHosts are hosts that the installation names in full as those of tenants: their APIs are system APIs.
+	TenantHosts []string
 	// Queue takes the ClientGrants that something else wakes.
 	Queue *wake.Queue
 	// Tenants takes the Auth0Tenants that wait for a ClientGrant.

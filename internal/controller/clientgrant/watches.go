@@ -29,7 +29,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.turns = wake.NewTurns(r.Workers)
 	r.worlds = world.New(&world.Gatherer{
 		Cache: r.Client, Live: r.Live, Sessions: r.Sessions, Namespaced: r.Namespaced, TenantNamespaces: r.TenantNamespaces,
-		Start: r.history.start, Gone: r.tombstones.about,
+		TenantHosts: r.TenantHosts, Start: r.history.start, Gone: r.tombstones.about,
 	})
 	if err := cached.IndexClientGrants(mgr); err != nil {
 		return err

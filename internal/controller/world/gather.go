@@ -31,6 +31,8 @@ type Gatherer struct {
 	// Namespaced says that nothing cluster-scoped may be read, and Auth0Tenants in TenantNamespaces alone.
 	Namespaced       bool
 	TenantNamespaces []string
+	// TenantHosts are further hosts of the tenants: the installation names each of them in full.
+	TenantHosts []string
 	// Start is when the process first acted.
 	Start func() time.Time
 	// Gone lists the ClientGrants that record a grant and are gone, with access that has not ended.

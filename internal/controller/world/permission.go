@@ -51,7 +51,7 @@ func (g *gathering) permission(ctx context.Context, of *v1alpha1.Auth0Tenant, na
 	if known, ok := g.allowed[by]; ok {
 		return known, nil
 	}
-	hosts := []string{of.Spec.Domain, of.APIIdentifier()}
+	hosts := append([]string{of.Spec.Domain, of.APIIdentifier()}, g.TenantHosts...)
 	if session := g.sessionOf(of); session != nil {
 		hosts = append(hosts, session.Config().SystemHosts...)
 	}

@@ -44,3 +44,21 @@ func TestPermission_ReadsNoNamespaceWhereItMayNot(t *testing.T) {
 		}
 	}
 }
+
+// Auth0's own APIs may have the tenant's custom domain in their audience, although the Auth0Tenant is on the canonical one.
+func TestPermission_TakesAPIsOfEveryHostOfATenantForSystemAPIs(t *testing.T) {
+	of := &v1alpha1.Auth0Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "auth0"}, Spec: v1alpha1.Auth0TenantSpec{Domain: "acme.auth0.com"}}
+	g := gathering{Gatherer: New(Gatherer{
+		Sessions: tenant.NewSessions(nil, nil, 1), Start: time.Now, TenantHosts: []string{"login.acme.com"},
+	})}
+	may, err := g.permission(t.Context(), of, "auth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for audience, allowed := range map[string]bool{"https://login.acme.com/me/": false, "https://api.acme.com/": true} {
+		asked := grant.Identity{Tenant: "acme.auth0.com", ClientID: "app", Audience: audience, SubjectType: "client"}
+		if may.decide(asked, grant.Fields{Scope: []string{"read"}}).Allowed != allowed {
+			t.Errorf("%s is allowed: %v", audience, !allowed)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // SubjectTypeClient is the subject type of a grant that names none: recordings from before subject types lack the
@@ -47,6 +48,18 @@ func (i Identity) String() string {
 		return fmt.Sprintf("default grant of %q for %q%s", i.DefaultFor, i.Audience, subject)
 	}
 	return fmt.Sprintf("grant of client %q for %q%s", i.ClientID, i.Audience, subject)
+}
+
+// Outlives is what access may go on once the grant is deleted, as far as its identity tells (documented); empty where it tells
+// nothing. Client IDs of third-party applications have a prefix of their own.
+func (i Identity) Outlives() string {
+	switch {
+	case i.SubjectType == "user":
+		return "First-party applications still get in where the API's policy for users allows all of them."
+	case strings.HasPrefix(i.ClientID, "tpc_"):
+		return "A default grant of this API for third-party applications, if there is one, holds for it now; scopes: [] instead prevents that."
+	}
+	return ""
 }
 
 // Holder is whose grants one look-up returns: those of one application, or the default grants of one group.

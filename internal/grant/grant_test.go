@@ -3,6 +3,7 @@ package grant_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -223,5 +224,17 @@ func TestGrant_OneOfSeveral(t *testing.T) {
 	}
 	if found.Equal(a) || !found.Equal(*b.Beside(&c).Beside(&a)) {
 		t.Error("the others are not compared")
+	}
+}
+
+func TestIdentity_TellsWhatOutlivesTheGrant(t *testing.T) {
+	for text, identity := range map[string]grant.Identity{
+		"":                 {ClientID: "app", SubjectType: "client"},
+		"policy for users": {ClientID: "app", SubjectType: "user"},
+		"third-party":      {ClientID: "tpc_1", SubjectType: "client"},
+	} {
+		if told := identity.Outlives(); (told == "") != (text == "") || !strings.Contains(told, text) {
+			t.Errorf("of %v it tells %q", identity, told)
+		}
 	}
 }

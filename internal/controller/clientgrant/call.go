@@ -78,7 +78,7 @@ func (p *pass) delete(ctx context.Context, do lifecycle.Delete) (lifecycle.Answe
 	p.auditWrite("Deleting a grant", do.Cause, do.Identity, do.ID, grant.Difference{Removed: held.Scope})
 	_, err := p.around.Session.Delete(p.correlated(ctx), budget.Key(p.key), do.Identity, do.ID)
 	if err == nil || auth0.IsNotFound(err) {
-		p.eventRevoked(do.ID)
+		p.eventRevoked(do.Identity, do.ID)
 		return lifecycle.Answer{At: time.Now()}, nil
 	}
 	answer, err := answered(err)

@@ -2,6 +2,7 @@ package clientgrant
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -40,7 +41,10 @@ func (t *teller) eventUpdated(id string, difference grant.Difference) {
 	t.event(v1alpha1.EventUpdated, "Updated grant %s: %s.", id, difference)
 }
 
-func (t *teller) eventRevoked(id string) { t.event(v1alpha1.EventRevoked, "Revoked grant %s.", id) }
+// eventRevoked tells which access may go on all the same.
+func (t *teller) eventRevoked(identity grant.Identity, id string) {
+	t.event(v1alpha1.EventRevoked, "%s", strings.TrimSpace("Revoked grant "+id+". "+identity.Outlives()))
+}
 
 // eventNotWritten tells what the status cannot.
 func (t *teller) eventNotWritten(err error) {

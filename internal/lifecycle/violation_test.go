@@ -165,13 +165,19 @@ func TestNext_RulesHoldWhateverElseGoesOn(t *testing.T) {
 		"a change refused":   refusedBy(requestChange, wanted, held(wanted, "cgr_1", scopes("read", "admin"))),
 		"a creation refused": refusedBy(requestCreate, wanted, nil),
 	}
+	others := map[string]change{
+		"alone":                       nothing,
+		"beside one that is refused":  func(w *World) { r := rival(); r.Decide = refuse; with(r)(w) },
+		"beside one without a client": func(w *World) { r := rival(); r.Unresolved, r.Asks = true, grant.Identity{}; with(r)(w) },
+		"beside one of no tenant":     func(w *World) { r := rival(); r.Known, r.Usable, r.Same = false, false, false; with(r)(w) },
+	}
 	finalizers := map[string]change{"held": nothing, "stripped": func(w *World) { w.Object.Held = false }}
 	known := map[string]change{"seen": nothing, "not seen yet": func(w *World) { w.Seen = map[grant.Identity]Observation{} }}
 	narrowed := func(i grant.Identity, f grant.Fields, _ ...v1alpha1.Right) policy.Decision {
 		return policy.Decision{Allowed: i == another && len(f.Scope) < 2, ForUser: "No rule allows it."}
 	}
 	for _, revoked := range []bool{false, true} {
-		product(modes, references, replacements, refusals, finalizers, known)(func(name string, changes []change) {
+		product(modes, references, replacements, refusals, others, finalizers, known)(func(name string, changes []change) {
 			t.Run(fmt.Sprintf("%s, revoked %v", name, revoked), func(t *testing.T) {
 				w := owner()
 				w.Tenant.Decide, w.Tenant.Revokes, w.Tenant.Since = narrowed, revoked, noon

@@ -49,10 +49,15 @@ func (r *Reconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tenant) (*
 			"ClientGrants that own grants in this tenant: %d, such as %s. Delete them first; they are revoked while this object waits.",
 			count, first), nil
 	}
-	before := obj.DeepCopy()
-	controllerutil.RemoveFinalizer(obj, v1alpha1.TenantFinalizer)
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	return nil, client.IgnoreNotFound(r.Patch(ctx, obj, patch))
+	released := obj.DeepCopy()
+	controllerutil.RemoveFinalizer(released, v1alpha1.TenantFinalizer)
+	err = client.IgnoreNotFound(r.Patch(ctx, released, client.MergeFromWithOptions(obj, client.MergeFromWithOptimisticLock{})))
+	if err == nil || apierrors.IsConflict(err) {
+		return nil, err
+	}
+	refused := outcome.Waiting(v1alpha1.ReasonAPIUnavailable, "The Kubernetes API server does not let the operator take its finalizer off this object: %s", err)
+	refused.After = lastUnavailable
+	return refused, nil
 }
 
 // liveUsers is users of what the API server has. One that does not serve the kind has none: its CRD was deleted, which

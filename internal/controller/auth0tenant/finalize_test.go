@@ -3,6 +3,7 @@ package auth0tenant
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -80,9 +81,37 @@ func TestAuth0TenantWaitsForThoseOfWhichOnlyTheCacheKnows(t *testing.T) {
 			if inUse != nil && (inUse.Reason != v1alpha1.ReasonInUse || inUse.After == 0) {
 				t.Errorf("it is told %+v", inUse)
 			}
-			if held := len(of.Finalizers) == 2; held != test.stays {
-				t.Errorf("its finalizers are %v", of.Finalizers)
+			now := &v1alpha1.Auth0Tenant{}
+			if err := r.Get(t.Context(), client.ObjectKeyFromObject(of), now); err != nil {
+				t.Fatal(err)
+			}
+			if held := len(now.Finalizers) == 2; held != test.stays {
+				t.Errorf("its finalizers are %v", now.Finalizers)
 			}
 		})
+	}
+}
+
+// An end that the API server, or an admission policy of the cluster, does not let come is told in its words.
+func TestAuth0TenantTellsThatItsFinalizerCannotBeTakenOff(t *testing.T) {
+	resource := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "auth0tenants"}
+	obj := tenantNamed("main")
+	obj.Finalizers, obj.DeletionTimestamp = []string{v1alpha1.TenantFinalizer}, new(metav1.Now())
+	obj.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable}}
+	r := reconcilerOf(t, interceptor.Funcs{
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			return apierrors.NewForbidden(resource, "main", errors.New("frozen zone"))
+		},
+	}, obj)
+	result, err := reconcileOnce(t, r, obj)
+	if err != nil || result.RequeueAfter == 0 {
+		t.Errorf("result %+v, error %v", result, err)
+	}
+	if err := r.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
+		t.Fatal(err)
+	}
+	ready := meta.FindStatusCondition(obj.Status.Conditions, v1alpha1.ConditionReady)
+	if ready.Status != metav1.ConditionFalse || !strings.Contains(ready.Message, "frozen zone") {
+		t.Errorf("told %+v", ready)
 	}
 }

@@ -111,6 +111,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{}, err
 		}
 		inUse.After = cmp.Or(inUse.After, s.After)
+		if inUse.Reason != v1alpha1.ReasonInUse {
+			return r.finish(ctx, obj, stored, known, inUse)
+		}
 		if open := r.Sessions.Get(budget.Key(req.NamespacedName), string(obj.UID)); open == nil || !s.Ready && !open.Config().Dormant {
 			inUse.Message += " They cannot be revoked now: " + s.Message
 		}

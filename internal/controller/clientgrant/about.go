@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
-	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/ownership"
 )
@@ -31,13 +30,13 @@ func (r *Reconciler) concerned(obj *v1alpha1.ClientGrant) []grant.Identity {
 func (r *Reconciler) sharing(ctx context.Context, obj *v1alpha1.ClientGrant) (keys []types.NamespacedName) {
 	hasStake := r.worlds.Stakes(ctx)
 	for _, identity := range r.concerned(obj) {
-		others, err := cached.ClientGrantsAbout(ctx, r, identity)
+		others, err := r.worlds.About(ctx, identity)
 		if err != nil {
 			ctrl.LoggerFrom(ctx).Error(err, "Listing the ClientGrants that are about a grant")
 			return keys
 		}
 		for _, other := range others {
-			if slices.Contains(r.concerned(other), identity) && hasStake(other) {
+			if hasStake(other) && slices.Contains(r.concerned(other), identity) {
 				keys = append(keys, client.ObjectKeyFromObject(other))
 			}
 		}

@@ -39,7 +39,7 @@ func TestBury_TakesUpWhatAnEarlierProcessHeld(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			nothing := func(client.Object) []string { return nil }
 			objects := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.ClientGrant{}, cached.IndexAbout, nothing).Build()
-			r := &Reconciler{Client: objects, Queue: &wake.Queue{}, worlds: world.New(&world.Gatherer{})}
+			r := &Reconciler{Client: objects, Queue: &wake.Queue{}, worlds: world.New(&world.Gatherer{About: cached.AboutBy(objects)})}
 			obj := &v1alpha1.ClientGrant{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "reader", UID: "1"}}
 			obj.Spec.TenantRef.Name = "main"
 			obj.Status.OwnershipRecord = v1alpha1.OwnershipRecord{Origin: test.origin, GrantID: test.id, ClientID: "app", Audience: "https://api/"}

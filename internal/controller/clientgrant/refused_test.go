@@ -43,7 +43,7 @@ func reconcilerOf(t *testing.T, refusing interceptor.Funcs, objects ...client.Ob
 	r := &Reconciler{Client: stored, Live: stored, Events: told, Sessions: sessions, Queue: &wake.Queue{}, Tenants: &wake.Queue{}}
 	r.turns = wake.NewTurns(1)
 	r.worlds = world.New(&world.Gatherer{
-		Cache: stored, Live: stored, Sessions: sessions, Start: r.history.start,
+		Cache: stored, Live: stored, Sessions: sessions, Start: r.history.start, About: cached.AboutBy(stored),
 		Gone: func(grant.Identity) []*v1alpha1.ClientGrant { return nil },
 	})
 	return r, told

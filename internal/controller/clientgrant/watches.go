@@ -27,13 +27,14 @@ import (
 // SetupWithManager registers the reconciler with its watches.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.turns = wake.NewTurns(r.Workers)
-	r.worlds = world.New(&world.Gatherer{
-		Cache: r.Client, Live: r.Live, Sessions: r.Sessions, Namespaced: r.Namespaced, TenantNamespaces: r.TenantNamespaces,
-		TenantHosts: r.TenantHosts, Start: r.history.start, Gone: r.tombstones.about,
-	})
-	if err := cached.IndexClientGrants(mgr); err != nil {
+	about, err := cached.IndexClientGrants(mgr)
+	if err != nil {
 		return err
 	}
+	r.worlds = world.New(&world.Gatherer{
+		Cache: r.Client, Live: r.Live, Sessions: r.Sessions, Namespaced: r.Namespaced, TenantNamespaces: r.TenantNamespaces,
+		TenantHosts: r.TenantHosts, Start: r.history.start, About: about, Gone: r.tombstones.about,
+	})
 	running := ctrl.NewControllerManagedBy(mgr).
 		Named("clientgrant").
 		For(&v1alpha1.ClientGrant{}, builder.WithPredicates(changed, predicate.Funcs{UpdateFunc: r.deleting, DeleteFunc: r.deleted})).

@@ -66,7 +66,7 @@ func TestRivalsOf_WakesAndIsWokenByWhoHasAStakeAlone(t *testing.T) {
 			return []string{string(spec.SubjectType) + "  " + spec.ClientRef.ID + " " + spec.Audience}
 		}).Build()
 	r := &Reconciler{Client: stored, worlds: world.New(&world.Gatherer{
-		Cache: stored, Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Start: time.Now,
+		Cache: stored, About: cached.AboutBy(stored), Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Start: time.Now,
 	})}
 	queue := wake.NewQueue("", workqueue.DefaultTypedControllerRateLimiter[reconcile.Request](), wake.NewTurns(1))
 	defer queue.ShutDown()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
+	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
 	"github.com/clientgrants/clientgrant-operator/internal/ownership"
@@ -35,6 +36,8 @@ type Gatherer struct {
 	TenantHosts []string
 	// Start is when the process first acted.
 	Start func() time.Time
+	// About finds the ClientGrants in the cache that are about a grant.
+	About cached.About
 	// Gone lists the ClientGrants that record a grant and are gone, with access that has not ended.
 	Gone func(grant.Identity) []*v1alpha1.ClientGrant
 

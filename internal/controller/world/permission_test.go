@@ -48,7 +48,7 @@ func TestPermission_ReadsNoNamespaceWhereItMayNot(t *testing.T) {
 // Auth0's own APIs may have the tenant's custom domain in their audience, although the Auth0Tenant is on the canonical one.
 func TestPermission_TakesAPIsOfEveryHostOfATenantForSystemAPIs(t *testing.T) {
 	of := &v1alpha1.Auth0Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "auth0"}, Spec: v1alpha1.Auth0TenantSpec{Domain: "acme.auth0.com"}}
-	g := newGathering(New(Gatherer{
+	g := newGathering(New(&Gatherer{
 		Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Start: time.Now, TenantHosts: []string{"login.acme.com"},
 	}), nil)
 	may, err := g.permission(t.Context(), of, "auth0")

@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
-	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
 	"github.com/clientgrants/clientgrant-operator/internal/ownership"
@@ -18,6 +17,7 @@ import (
 // nobody's trouble is another's.
 func (g *gathering) rivals(ctx context.Context, obj *v1alpha1.ClientGrant, about []grant.Identity, w *lifecycle.World) error {
 	cache := newGathering(g.Gatherer, g.Cache)
+	hasStake := cache.stakes(ctx)
 	known := map[types.UID]struct{}{obj.UID: {}}
 	for _, identity := range about {
 		others, err := g.others(ctx, identity, known)
@@ -25,6 +25,9 @@ func (g *gathering) rivals(ctx context.Context, obj *v1alpha1.ClientGrant, about
 			return err
 		}
 		for _, other := range others {
+			if !other.gone && !hasStake(other.obj) {
+				continue
+			}
 			rival, err := g.current(ctx, cache, obj, other, identity)
 			if err != nil {
 				return err
@@ -77,7 +80,7 @@ func (g *gathering) others(ctx context.Context, identity grant.Identity, known m
 	for _, gone := range g.Gone(identity) {
 		add(gone, true)
 	}
-	objects, err := cached.ClientGrantsAbout(ctx, g.Cache, identity)
+	objects, err := g.About(ctx, identity)
 	for _, one := range objects {
 		add(one, false)
 	}
@@ -118,22 +121,40 @@ func (g *gathering) rival(ctx context.Context, obj *v1alpha1.ClientGrant, of oth
 // Stakes says of ClientGrants in the cache whether they may have a stake in a grant: only such an object has a pass that
 // depends on others, and is of concern to others. What serves for one serves for all, so it is to be asked of many at once.
 func (g *Gatherer) Stakes(ctx context.Context) func(*v1alpha1.ClientGrant) bool {
-	cache := newGathering(g, g.Cache)
+	return newGathering(g, g.Cache).stakes(ctx)
+}
+
+func (g *gathering) stakes(ctx context.Context) func(*v1alpha1.ClientGrant) bool {
+	type strangers struct {
+		tenant    types.NamespacedName
+		namespace string
+	}
+	refused := map[strangers]struct{}{}
 	return func(obj *v1alpha1.ClientGrant) bool {
-		if len(ownership.Identities(obj)) > 0 || HasFinalizer(obj) || !obj.DeletionTimestamp.IsZero() {
+		if obj.Status.Origin != "" || obj.Status.Replaces != nil || HasFinalizer(obj) || !obj.DeletionTimestamp.IsZero() {
 			return true
 		}
-		theirs, err := cache.readTenant(ctx, cache.reader, obj.TenantKey())
-		if theirs == nil || err != nil {
-			return err != nil
+		by := strangers{obj.TenantKey(), obj.Namespace}
+		if _, is := refused[by]; is {
+			return false
 		}
-		may, err := cache.permission(ctx, theirs, obj.Namespace)
-		if err != nil || !may.admits() {
-			return err != nil
+		theirs, err := g.readTenant(ctx, g.reader, by.tenant)
+		var may permission
+		if err == nil && theirs != nil {
+			may, err = g.permission(ctx, theirs, obj.Namespace)
 		}
-		asked := g.Asked(obj)
+		switch {
+		case err != nil:
+			return true
+		case theirs == nil || !may.admits():
+			refused[by] = struct{}{}
+			return false
+		}
+		if _, isReference := clientAtOf(obj); isReference {
+			return true // Whose grant it asks for may be another one by now.
+		}
+		asked := ownership.Asked(obj)
 		asked.Tenant = theirs.CanonicalHost()
-		unknown := asked.ClientID == "" && asked.DefaultFor == ""
-		return unknown || may.decide(asked, desired(&obj.Spec)).Allowed
+		return may.decide(asked, desired(&obj.Spec)).Allowed
 	}
 }

@@ -53,7 +53,8 @@ func TestRivals_ThatAreRefusedAreNotAskedLive(t *testing.T) {
 	live := &countingReader{Reader: stored}
 	g := New(&Gatherer{
 		Cache: stored, Live: live, Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), TenantNamespaces: []string{"auth0"}, Start: time.Now,
-		Gone: func(grant.Identity) []*v1alpha1.ClientGrant { return nil },
+		About: cached.AboutBy(stored),
+		Gone:  func(grant.Identity) []*v1alpha1.ClientGrant { return nil },
 	})
 	w, _, err := g.FromServer(t.Context(), victim, lifecycle.Memory{}, false)
 	if err != nil || len(w.Rivals) != 1 || w.Rivals[0].Name != "heir" {

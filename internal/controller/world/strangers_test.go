@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -120,6 +121,17 @@ type indexing struct {
 
 func (i indexing) GetFieldIndexer() client.FieldIndexer { return i }
 
+func (i indexing) GetCache() cache.Cache { return informers{} }
+
+func (i indexing) GetClient() client.Client { return nil }
+
+// informers has none, as a cache of several namespaces has not one for all of them.
+type informers struct{ cache.Cache }
+
+func (informers) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
+	return nil, nil
+}
+
 func (i indexing) IndexField(_ context.Context, obj client.Object, field string, values client.IndexerFunc) error {
 	i.builder.WithIndex(obj, field, values)
 	return nil
@@ -136,7 +148,7 @@ func serverOf(t *testing.T, objects ...client.Object) client.Reader {
 			return c.Get(ctx, key, obj, opts...)
 		},
 	})
-	if err := cached.IndexClientGrants(indexing{builder: builder}); err != nil {
+	if _, err := cached.IndexClientGrants(indexing{builder: builder}); err != nil {
 		t.Fatal(err)
 	}
 	stored := builder.Build()
@@ -191,7 +203,8 @@ func decides(t *testing.T, others ...client.Object) map[string]lifecycle.Step {
 	start := time.Now().Add(-time.Hour)
 	g := New(&Gatherer{
 		Cache: &reader{stored}, Live: &reader{stored}, Sessions: sessions, Start: func() time.Time { return start },
-		Gone: func(grant.Identity) []*v1alpha1.ClientGrant { return nil },
+		About: cached.AboutBy(stored),
+		Gone:  func(grant.Identity) []*v1alpha1.ClientGrant { return nil },
 	})
 	now := metav1.Now()
 	situations := map[string]func(*v1alpha1.ClientGrant){

@@ -20,14 +20,11 @@ func (g *gathering) rivals(ctx context.Context, obj *v1alpha1.ClientGrant, about
 	hasStake := cache.stakes(ctx)
 	known := map[types.UID]struct{}{obj.UID: {}}
 	for _, identity := range about {
-		others, err := g.others(ctx, identity, known)
+		others, err := g.others(ctx, identity, known, hasStake)
 		if err != nil {
 			return err
 		}
 		for _, other := range others {
-			if !other.gone && !hasStake(other.obj) {
-				continue
-			}
 			rival, err := g.current(ctx, cache, obj, other, identity)
 			if err != nil {
 				return err
@@ -67,8 +64,10 @@ type other struct {
 	gone bool
 }
 
-// others lists the ClientGrants in the cache and those that are gone, but for those known, that record or may ask for a grant.
-func (g *gathering) others(ctx context.Context, identity grant.Identity, known map[types.UID]struct{}) (found []other, err error) {
+// others lists the ClientGrants in the cache that have a stake and those that are gone, but for those known, that record or may ask
+// for a grant.
+func (g *gathering) others(ctx context.Context, identity grant.Identity, known map[types.UID]struct{}, hasStake func(*v1alpha1.ClientGrant) bool,
+) (found []other, err error) {
 	listed := map[types.UID]struct{}{}
 	add := func(one *v1alpha1.ClientGrant, gone bool) {
 		_, is := known[one.UID]
@@ -82,7 +81,9 @@ func (g *gathering) others(ctx context.Context, identity grant.Identity, known m
 	}
 	objects, err := g.About(ctx, identity)
 	for _, one := range objects {
-		add(one, false)
+		if hasStake(one) {
+			add(one, false)
+		}
 	}
 	return found, err
 }

@@ -89,10 +89,15 @@ func checkStoppedLeader(t *testing.T) {
 
 	// The lease must not be what keeps the former leader from sending: it does not get to it.
 	leader.api.arm(&trap{match: asksForLease, relayed: true, spring: func() { <-leader.Done() }})
+	before := leader.api.count(http.MethodPatch, "") + leader.api.count(http.MethodPost, "")
+	resumed := time.Now()
 	leader.Signal(syscall.SIGCONT)
 	w.Eventually(leader.Output).Should(ContainSubstring(controller.ErrNotLeader.Error()))
 	w.Eventually(leader.Done()).Should(BeClosed())
+	w.Expect(time.Since(resumed)).To(BeNumerically("<", 8*time.Second), "it must end at once, and not when the election gives up")
 	w.Expect(leader.ExitCode()).To(Equal(1))
+	w.Expect(leader.api.count(http.MethodPatch, "")+leader.api.count(http.MethodPost, "")).To(Equal(before),
+		"neither objects nor events may tell of what it knew")
 	w.Expect(w.own()).To(ConsistOf(HaveField("Scope", BeEmpty())))
 	w.Expect(w.remote.writes(http.MethodPatch, 0)).To(Equal(2))
 	w.Expect(standby.Done()).NotTo(BeClosed())

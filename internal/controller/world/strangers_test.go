@@ -59,6 +59,7 @@ func each(path string, v reflect.Value, tell func(path string, set func(string))
 			of.SetMapIndex(reflect.ValueOf(text).Convert(v.Type().Key()), reflect.Zero(v.Type().Elem()))
 			v.Set(of)
 		})
+	default: // Numbers and truths hold no text.
 	}
 }
 

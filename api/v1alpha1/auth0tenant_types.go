@@ -23,7 +23,8 @@ type PrivateKeyAlgorithm string
 type Credentials struct {
 	// secretRef names a Secret in the same namespace with the keys clientID and
 	// exactly one of clientSecret and privateKey (PEM). If it has the key domain,
-	// the credentials are sent to that domain only.
+	// which holds one domain, or several with commas between them, the credentials
+	// are sent there only.
 	// +required
 	SecretRef SecretReference `json:"secretRef"`
 	// privateKeyAlgorithm is what the operator signs with where the Secret holds a
@@ -184,15 +185,15 @@ const (
 // RateLimit is this operator's share of the tenant's rate limit.
 type RateLimit struct {
 	// requestsPerMinute is the number of requests that the operator sends to the
-	// tenant at most, on average. Of several Auth0Tenants of one tenant the
-	// smallest value holds for all.
+	// tenant at most, on average. Several Auth0Tenants of one tenant are each held
+	// to their own, and all together to the largest.
 	// +optional
 	// +kubebuilder:default=50
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=60000
 	RequestsPerMinute int32 `json:"requestsPerMinute,omitempty"`
 	// burst is the number of requests that may be sent at once after a quiet time.
-	// Of several Auth0Tenants of one tenant the smallest value holds for all.
+	// Several Auth0Tenants of one tenant are held to it as to requestsPerMinute.
 	// +optional
 	// +kubebuilder:default=5
 	// +kubebuilder:validation:Minimum=1
@@ -216,7 +217,8 @@ type Auth0TenantSpec struct {
 	// managementAudience is the identifier of the tenant's Management API:
 	// https://HOST/api/v2/ with the tenant's own host, the slash at the end
 	// included. Defaults to that of domain; required where domain is a custom
-	// domain.
+	// domain. That host has to accept the credentials, too, before this
+	// Auth0Tenant shares anything with others of it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=300
 	// +kubebuilder:validation:Pattern=`^https://[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[1-9][0-9]{0,4})?/api/v2/$`
@@ -290,6 +292,17 @@ type DeletionCount struct {
 	Count int32 `json:"count,omitempty"`
 }
 
+// AcceptedCredentials are credentials that an Auth0 tenant issued a token for.
+type AcceptedCredentials struct {
+	// clientID is the application's: it is never granted anything in the tenant.
+	// +optional
+	ClientID string `json:"clientID,omitempty"`
+	// host of the tenant that is proven to have accepted them: that of
+	// spec.managementAudience, or spec.domain alone.
+	// +optional
+	Host string `json:"host,omitempty"`
+}
+
 // Auth0TenantStatus is what the operator last saw.
 type Auth0TenantStatus struct {
 	// observedGeneration is the generation that the conditions speak of; -1 before
@@ -305,6 +318,10 @@ type Auth0TenantStatus struct {
 	// spec.deletionLimit is set. Whoever resets them lifts the limit.
 	// +optional
 	Deletions *DeletionCount `json:"deletions,omitempty"`
+	// accepted are the credentials that were accepted last. Auth0Tenants of one
+	// host share a budget, and their ClientGrants who owns a grant.
+	// +optional
+	Accepted *AcceptedCredentials `json:"accepted,omitempty"`
 	// lastHandledReconcileAt is the last value of the annotation
 	// reconcile.fluxcd.io/requestedAt that was acted on.
 	// +optional

@@ -27,8 +27,22 @@ func (t *Auth0Tenant) CanonicalHost() string {
 	if t.Spec.ManagementAudience != "" {
 		host, _, _ = strings.Cut(strings.TrimPrefix(t.Spec.ManagementAudience, "https://"), "/")
 	}
-	return strings.TrimSuffix(strings.ToLower(host), ":443")
+	return normalHost(host)
 }
+
+// DomainHost is the host that is dialled, written as CanonicalHost is.
+func (t *Auth0Tenant) DomainHost() string { return normalHost(t.Spec.Domain) }
+
+// ProvenHost is the host of the tenant that is known to have accepted the credentials: what spec.managementAudience claims
+// counts for nothing before.
+func (t *Auth0Tenant) ProvenHost() string {
+	if accepted := t.Status.Accepted; accepted != nil && accepted.Host == t.CanonicalHost() {
+		return accepted.Host
+	}
+	return t.DomainHost()
+}
+
+func normalHost(host string) string { return strings.TrimSuffix(strings.ToLower(host), ":443") }
 
 // DefaultResyncInterval is that of an Auth0Tenant that names none.
 const DefaultResyncInterval = 10 * time.Minute

@@ -52,8 +52,8 @@ func newEndpoints(now time.Time) (endpoints [buckets]endpoint) {
 
 // AcquireLink is Acquire for a call that counts against a bucket of its own, too. While that is empty the key waits without
 // delaying the calls of other buckets.
-func (b *Budget) AcquireLink(of Bucket, key Key, class Class) bool {
-	return b.acquire(key, class, false, of)
+func (s *Share) AcquireLink(of Bucket, key Key, class Class) bool {
+	return s.acquire(key, class, false, of)
 }
 
 // Told takes in what an answer of the Management API says about the rate limit: of the host, or of the bucket of its call and of no

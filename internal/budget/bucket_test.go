@@ -106,7 +106,7 @@ func TestBudget_HeadersOfLinksSpeakOfTheirBucketAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			withCallers(t, perSecond(10, 10), 8, func(t *testing.T, c *callers) {
 				c.waitFor(time.Hour)
-				tell(c.budget)
+				tell(c.budget.Budget)
 				if left := c.budget.Remaining(); left != 10 {
 					t.Errorf("the host has %v tokens", left)
 				}

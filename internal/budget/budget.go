@@ -20,8 +20,8 @@ const pageSpacing = 2
 // Budget is a token bucket with a queue of waiting keys. A key that finds no token gets a ticket; the budget wakes it when
 // a token is granted, so that no caller has to sleep or to ask again before.
 //
-// The queue orders tickets by class, within a class by the fair share of their namespaces, and within a namespace by age,
-// which is when the key asked first. Every tenth token goes to the oldest ticket. A grant reserves a token and a slot for
+// Callers ask by a [Share]. The queue orders tickets by class, within a class by turns of the shares, then of the namespaces of a
+// share, and within a namespace by age, which is when the key asked first. Every tenth token goes to the oldest ticket. A grant reserves a token and a slot for
 // five seconds; after that the next ticket is granted, and the expired one takes whatever token is there when its key
 // comes. A token is spent only when its call leaves. So the calls that leave in any span of time are at most as many as the
 // bucket holds and its rate adds, however late a granted key comes.
@@ -37,7 +37,8 @@ type Budget struct {
 	flight inFlight
 	// endpoints are the buckets beside that of the host.
 	endpoints [buckets]endpoint
-	queue     lanes
+	shares    []*Share
+	served    int
 	tickets   map[Key]*ticket
 	// lastAge is the age of the youngest ticket.
 	lastAge uint64
@@ -58,7 +59,7 @@ type Budget struct {
 func New(limit Limit, slots int, wake func(Key)) *Budget {
 	b := &Budget{
 		wake: wake, tokens: newTokens(limit, time.Now()), flight: inFlight{most: max(slots, 1), remaining: -1},
-		endpoints: newEndpoints(time.Now()), queue: newLanes(), tickets: map[Key]*ticket{},
+		endpoints: newEndpoints(time.Now()), tickets: map[Key]*ticket{},
 	}
 	b.timer = time.AfterFunc(time.Hour, b.dispatch)
 	b.timer.Stop()
@@ -77,15 +78,16 @@ func (b *Budget) SetLimit(limit Limit) {
 // Acquire takes a token for a call of key, which must be made at once, between StartCall and EndCall. Where there is no
 // token, or other tickets come first, the key gets a ticket and is woken when the ticket is granted: it then asks again.
 // Asking again earlier changes nothing but the class.
-func (b *Budget) Acquire(key Key, class Class) bool { return b.acquire(key, class, false, BucketHost) }
+func (s *Share) Acquire(key Key, class Class) bool { return s.acquire(key, class, false, BucketHost) }
 
 // AcquirePage is Acquire for a page of a listing. Pages get at most half of the budget, all readers together, and wait for
 // their half without delaying other calls.
-func (b *Budget) AcquirePage(key Key, class Class) bool {
-	return b.acquire(key, class, true, BucketHost)
+func (s *Share) AcquirePage(key Key, class Class) bool {
+	return s.acquire(key, class, true, BucketHost)
 }
 
-func (b *Budget) acquire(key Key, class Class, page bool, of Bucket) bool {
+func (s *Share) acquire(key Key, class Class, page bool, of Bucket) bool {
+	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -97,23 +99,24 @@ func (b *Budget) acquire(key Key, class Class, page bool, of Bucket) bool {
 		t = &ticket{key: key, age: b.lastAge}
 		b.tickets[key] = t
 	}
-	redeemable := t.bucket == of && b.redeemable(t, class, page, now)
+	redeemable := t.share == s && t.bucket == of && b.redeemable(t, class, page, now)
 	b.withdraw(t)
-	if class != t.class || of != t.bucket {
+	if class != t.class || of != t.bucket || t.share != s {
 		t.turn = 0
 	}
-	t.class, t.page, t.bucket, t.asked = class, page, of, true
+	t.share, t.class, t.page, t.bucket, t.asked = s, class, page, of, true
 	if !redeemable {
 		b.enqueue(t, now)
 		if b.next(now) != t {
 			return false
 		}
-		b.queue.serve(t)
+		b.serve(t)
 	}
 	if page {
-		b.lastPage = now
+		b.lastPage, s.lastPage = now, now
 	}
 	b.unsent++
+	s.unsent++
 	b.endpoints[of].unsent++
 	b.flight.count++
 	t.state, t.turn, t.sent = stateUnderWay, 0, false
@@ -127,12 +130,12 @@ func (b *Budget) redeemable(t *ticket, class Class, page bool, now time.Time) bo
 	if t.state != stateGranted && t.state != stateExpired || class > t.class {
 		return false
 	}
-	if page && now.Before(b.pagesFrom()) {
+	if page && now.Before(t.share.pagesFrom()) {
 		return false
 	}
 	own := &b.endpoints[t.bucket]
 	if t.bucket != BucketHost && !own.tokens.has(own.unsent+1, now) {
 		return false
 	}
-	return b.tokens.has(b.unsent+1, now) && b.flight.count < b.flight.slots()
+	return b.tokens.has(b.unsent+1, now) && t.share.has(t.share.unsent, now) && b.flight.count < b.flight.slots()
 }

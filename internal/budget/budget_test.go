@@ -209,13 +209,13 @@ func TestBudget_CountsWaitingKeysByClass(t *testing.T) {
 func TestBudget_NeverWakesFromWithinACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lock := make(chan struct{}, 1)
-		var calls *budget.Budget
+		var calls *budget.Share
 		woken := 0
 		calls = budget.New(perSecond(1, 5), 8, func(budget.Key) {
 			lock <- struct{}{}
 			woken++
 			<-lock
-		})
+		}).Whole()
 		lock <- struct{}{}
 		for _, name := range []string{"a", "b", "c", "d"} {
 			calls.Acquire(in("team", name), budget.ClassChange)

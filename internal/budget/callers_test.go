@@ -14,7 +14,9 @@ import (
 // callers are the keys that call one host, as a controller's queue lets them: one pass of a key at a time, and another one
 // after it where the key was woken meanwhile.
 type callers struct {
-	budget *budget.Budget
+	budget *budget.Share
+	// shares are those of namespaces that have one of their own.
+	shares map[string]*budget.Share
 	start  time.Time
 
 	mu sync.Mutex
@@ -56,7 +58,7 @@ func withCallers(t *testing.T, limit budget.Limit, slots int, test func(t *testi
 			start: time.Now(), wants: map[budget.Key]errand{}, queued: map[budget.Key]bool{}, running: map[budget.Key]bool{},
 			wakes: map[budget.Key]int{}, comes: func(budget.Key) time.Duration { return 0 },
 		}
-		c.budget = budget.New(limit, slots, c.wake)
+		c.budget = budget.New(limit, slots, c.wake).Whole()
 		test(t, c)
 	})
 }
@@ -125,11 +127,15 @@ func (c *callers) passes(key budget.Key) {
 }
 
 func (c *callers) pass(key budget.Key, e errand) {
-	acquire := c.budget.Acquire
+	share := c.shares[key.Namespace]
+	if share == nil {
+		share = c.budget
+	}
+	acquire := share.Acquire
 	if e.page {
-		acquire = c.budget.AcquirePage
+		acquire = share.AcquirePage
 	} else if e.bucket != budget.BucketHost {
-		acquire = func(key budget.Key, class budget.Class) bool { return c.budget.AcquireLink(e.bucket, key, class) }
+		acquire = func(key budget.Key, class budget.Class) bool { return share.AcquireLink(e.bucket, key, class) }
 	}
 	if !acquire(key, e.class) {
 		return

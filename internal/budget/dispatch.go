@@ -22,8 +22,9 @@ func (b *Budget) grant() []Key {
 	defer b.arm(now)
 	var keys []Key
 	for t := b.next(now); t != nil; t = b.next(now) {
-		b.queue.serve(t)
+		b.serve(t)
 		t.state, t.until = stateGranted, now.Add(grantedFor)
+		t.share.granted++
 		b.granted = append(b.granted, t)
 		keys = append(keys, t.key)
 	}
@@ -39,8 +40,8 @@ func (b *Budget) next(now time.Time) *ticket {
 		return nil
 	}
 	for {
-		t := b.queue.best(func(of Bucket) bool { return b.isOpen(of, now) })
-		if t == nil || !t.page || b.pageDue(now) {
+		t := b.best(now)
+		if t == nil || !t.page || b.pageDue(t, now) {
 			return t
 		}
 		b.withdraw(t)
@@ -50,21 +51,19 @@ func (b *Budget) next(now time.Time) *ticket {
 
 // enqueue puts a ticket into the queue, or beside it where it is for a page that is too early.
 func (b *Budget) enqueue(t *ticket, now time.Time) {
-	if t.page && !b.pageDue(now) {
+	if t.page && !b.pageDue(t, now) {
 		t.state = statePaced
 		b.paced = append(b.paced, t)
 		return
 	}
 	t.state = stateQueued
-	b.queue.add(t)
+	t.share.queue.add(t)
 }
 
 // pageDue says whether a page may be granted: the last one is two tokens ago, and no granted ticket is for a page.
-func (b *Budget) pageDue(now time.Time) bool {
-	return !now.Before(b.pagesFrom()) && !slices.ContainsFunc(b.granted, isPage)
+func (b *Budget) pageDue(t *ticket, now time.Time) bool {
+	return !now.Before(t.share.pagesFrom()) && !slices.ContainsFunc(b.granted, isPage)
 }
-
-func (b *Budget) pagesFrom() time.Time { return b.lastPage.Add(pageSpacing * b.tokens.interval) }
 
 func isPage(t *ticket) bool { return t.page }
 
@@ -72,17 +71,19 @@ func isPage(t *ticket) bool { return t.page }
 func (b *Budget) withdraw(t *ticket) {
 	switch t.state {
 	case stateQueued:
-		b.queue.remove(t)
+		t.share.queue.remove(t)
 	case statePaced:
 		b.paced = without(b.paced, t)
 	case stateGranted:
 		b.granted = without(b.granted, t)
+		t.share.granted--
 	case stateExpired:
 		b.expired = without(b.expired, t)
 	case stateUnderWay:
 		b.flight.count--
 		if !t.sent {
 			b.unsent--
+			t.share.unsent--
 			b.endpoints[t.bucket].unsent--
 		}
 	case stateNew:
@@ -104,9 +105,6 @@ func (b *Budget) advance(now time.Time) {
 	}
 	for len(b.expired) > 0 && !now.Before(b.expired[0].until) {
 		b.drop(b.expired[0])
-	}
-	if len(b.paced) == 0 || !b.pageDue(now) {
-		return
 	}
 	paced := b.paced
 	b.paced = nil
@@ -132,14 +130,15 @@ func (b *Budget) arm(now time.Time) {
 	if len(b.granted) > 0 {
 		earliest(b.granted[0].until)
 	}
-	if len(b.paced) > 0 && !slices.ContainsFunc(b.granted, isPage) {
-		earliest(b.pagesFrom())
+	if !slices.ContainsFunc(b.granted, isPage) {
+		for _, t := range b.paced {
+			earliest(t.share.pagesFrom())
+		}
 	}
 	if len(b.granted)+b.flight.count < b.flight.slots() {
-		at, ever := b.tokens.due(b.reserved() + 1)
-		for of := range b.queue.queues {
-			if opens, will := b.opens(Bucket(of)); ever && will && b.queue.queues[of].all.len() > 0 {
-				earliest(later(at, opens))
+		if at, ever := b.tokens.due(b.reserved() + 1); ever {
+			for _, s := range b.shares {
+				s.armFrom(at, earliest)
 			}
 		}
 	}

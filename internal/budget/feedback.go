@@ -32,6 +32,10 @@ func (b *Budget) send(t *ticket, now time.Time) {
 		t.sent = true
 		b.unsent--
 		b.tokens.take(now)
+		t.share.unsent--
+		if t.share.tokens != nil {
+			t.share.tokens.take(now)
+		}
 		b.endpoints[t.bucket].unsent--
 		b.endpoints[t.bucket].tokens.take(now)
 	}
@@ -149,10 +153,8 @@ func (b *Budget) Waiting() map[Class]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	waiting := make(map[Class]int, classes)
-	for of := range b.queue.queues {
-		for class := range b.queue.queues[of].shares {
-			waiting[Class(class)] += b.queue.queues[of].shares[class].waiting
-		}
+	for _, s := range b.shares {
+		s.queue.count(waiting)
 	}
 	for _, t := range b.paced {
 		waiting[t.class]++

@@ -3,7 +3,7 @@ package budget
 // everyOldest: one of so many tokens goes to the oldest ticket.
 const everyOldest = 10
 
-// lanes are the waiting tickets, a queue for each bucket: a ticket whose bucket is empty keeps no ticket of another from being
+// lanes are the waiting tickets of a share, a queue for each bucket: a ticket whose bucket is empty keeps no ticket of another from being
 // served. Among queues whose best tickets are of one class the one that was served longest ago comes first. It is not safe for
 // concurrent use.
 type lanes struct {
@@ -25,8 +25,7 @@ func (l *lanes) add(t *ticket) { l.queues[t.bucket].add(t) }
 func (l *lanes) remove(t *ticket) { l.queues[t.bucket].remove(t) }
 
 // best returns the ticket that is next among those whose bucket is open; nil where none waits.
-func (l *lanes) best(isOpen func(Bucket) bool) (best *ticket) {
-	byAge := l.served%everyOldest == everyOldest-1
+func (l *lanes) best(byAge bool, isOpen func(Bucket) bool) (best *ticket) {
 	for bucket := range l.queues {
 		q := &l.queues[bucket]
 		if q.all.len() == 0 || !isOpen(Bucket(bucket)) {
@@ -47,6 +46,15 @@ func (l *lanes) before(a, b *ticket, byAge bool) bool {
 		return a.class < b.class
 	}
 	return l.last[a.bucket] < l.last[b.bucket]
+}
+
+// count adds how many wait, by class.
+func (l *lanes) count(waiting map[Class]int) {
+	for of := range l.queues {
+		for class := range l.queues[of].shares {
+			waiting[Class(class)] += l.queues[of].shares[class].waiting
+		}
+	}
 }
 
 // serve takes out the ticket that was best: its namespace has had its turn.

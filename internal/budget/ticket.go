@@ -17,6 +17,7 @@ const (
 // ticket is what the budget knows of one key.
 type ticket struct {
 	key   Key
+	share *Share
 	class Class
 	page  bool
 	// bucket is the one that its call counts against beside the host's own.

@@ -20,6 +20,9 @@ const (
 	IndexTenant    = "tenant"
 	IndexConfigMap = "configMap"
 	IndexSecret    = "secret"
+	// IndexHost is by the hosts that an Auth0Tenant may be of, IndexAccepted by the one that accepted its credentials.
+	IndexHost     = "host"
+	IndexAccepted = "accepted"
 )
 
 // About finds the ClientGrants in the cache that record a grant or may ask for it, to be read alone. The tenant does not count,
@@ -134,13 +137,32 @@ func indexAbout(mgr ctrl.Manager) (About, error) {
 	}})
 }
 
-// IndexAuth0Tenants registers the index of Auth0Tenants.
-func IndexAuth0Tenants(mgr ctrl.Manager) error {
-	extract := func(obj client.Object) []string {
-		if found, ok := obj.(*v1alpha1.Auth0Tenant); ok {
-			return []string{found.Spec.Credentials.SecretRef.Name}
+// Auth0TenantIndexes are the indexes of Auth0Tenants.
+var Auth0TenantIndexes = map[string]func(*v1alpha1.Auth0Tenant) []string{
+	IndexSecret: func(obj *v1alpha1.Auth0Tenant) []string { return []string{obj.Spec.Credentials.SecretRef.Name} },
+	IndexHost: func(obj *v1alpha1.Auth0Tenant) []string {
+		return slices.Compact([]string{obj.DomainHost(), obj.CanonicalHost()})
+	},
+	IndexAccepted: func(obj *v1alpha1.Auth0Tenant) []string {
+		if obj.Status.Accepted == nil {
+			return nil
 		}
-		return nil
+		return []string{obj.ProvenHost()}
+	},
+}
+
+// IndexAuth0Tenants registers the indexes of Auth0Tenants.
+func IndexAuth0Tenants(mgr ctrl.Manager) error {
+	for name, values := range Auth0TenantIndexes {
+		extract := func(obj client.Object) []string {
+			if found, ok := obj.(*v1alpha1.Auth0Tenant); ok {
+				return values(found)
+			}
+			return nil
+		}
+		if err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.Auth0Tenant{}, name, extract); err != nil {
+			return err
+		}
 	}
-	return mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.Auth0Tenant{}, IndexSecret, extract)
+	return nil
 }

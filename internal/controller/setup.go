@@ -66,7 +66,8 @@ func SetUp(mgr ctrl.Manager, settings Settings) error {
 	clientGrants := &clientgrant.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("clientgrant-operator"),
 		Sessions: sessions, Guard: settings.Guard, Workers: settings.Workers, Namespaced: installation.Namespaced,
-		TenantNamespaces: installation.TenantNamespaces, TenantHosts: installation.TenantHosts(), Queue: grants, Tenants: tenants,
+		TenantNamespaces: installation.TenantNamespaces, TenantHosts: installation.TenantHosts(), Usable: installation.Allows,
+		Queue: grants, Tenants: tenants,
 	}
 	err = (&auth0tenant.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Sessions: sessions, Installation: installation, Namespaces: settings.Namespaces,

@@ -122,9 +122,11 @@ func startOperator(namespaces ...string) {
 
 // simulatorDomains allows every port of this machine: the kernel chooses those of the simulators later.
 func simulatorDomains() []string {
-	domains := make([]string, 0, 1<<16)
-	for port := 1; port < 1<<16; port++ {
-		domains = append(domains, fmt.Sprintf("127.0.0.1:%d", port))
+	domains := make([]string, 0, 1<<17)
+	for _, host := range []string{"127.0.0.1", "127.0.0.2"} {
+		for port := 1; port < 1<<16; port++ {
+			domains = append(domains, fmt.Sprintf("%s:%d", host, port))
+		}
 	}
 	return domains
 }

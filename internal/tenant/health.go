@@ -26,8 +26,8 @@ type Health struct {
 
 // Stats is what a session tells for metrics.
 type Stats struct {
-	// Remaining is how many calls the budget of the host allows at once now, Waiting how many keys wait for one, by class.
-	// Both are the same for every session of the host.
+	// Remaining is how many calls the session may make at once now. Waiting is how many keys wait for one, by class: the same for
+	// every session of the tenant.
 	Remaining float64
 	Waiting   map[budget.Class]int
 	// Verified is when the last complete look at everything tracked began; zero before there was one.

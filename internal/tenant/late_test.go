@@ -133,6 +133,7 @@ func TestLate_OutlastsTheSession(t *testing.T) {
 		sent := createLost(t, r.world)
 		wantLate(t, r.open(t, "one", limit), sent)
 		wantLate(t, r.open(t, "another", limit), sent)
+		wantNotLate(t, r.open(t, "claiming", limit, func(c *tenant.Config) { c.Proven = "login.example.com" }))
 	})
 }
 

@@ -42,7 +42,7 @@ type world struct {
 	limit     budget.Limit
 	// before are the identities that keys were about before the session began.
 	before   map[budget.Key][]grant.Identity
-	budget   *budget.Budget
+	budget   *budget.Share
 	session  *tenant.Session
 	siblings []*tenant.Session
 	config   tenant.Config
@@ -82,7 +82,7 @@ func open(t *testing.T, w *world, prepare ...func(*world)) *world {
 	for _, p := range prepare {
 		p(w)
 	}
-	w.budget = budget.New(w.limit, 8, w.turn)
+	w.budget = budget.New(w.limit, 8, w.turn).Whole()
 	w.client = w.newClient(t)
 	w.session = tenant.NewSession(w.config, w.client, w.budget, w.before, w.woken.wake, func() { w.reports.Add(1) })
 	t.Cleanup(w.session.Close)
@@ -105,7 +105,11 @@ func (w *world) newClient(t *testing.T) *auth0.Client {
 	client, err := auth0.New(auth0.Options{
 		Domain: w.Domain(), Audience: w.ManagementAudience(), RoundTripper: w.transport,
 		Credentials: auth0.Credentials{ClientID: w.ClientID(), ClientSecret: w.ClientSecret()},
-		OnResponse:  func(response auth0.Response) { w.budget.Told(response) },
+		OnResponse: func(response auth0.Response) {
+			if w.budget != nil {
+				w.budget.Told(response)
+			}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,13 +6,13 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
 )
 
-// Operator is the application that an Auth0Tenant uses: never a grantee on its host, whether there is a session or not.
+// Operator is an application that the operator itself uses: it is never a grantee in its tenant.
 type Operator struct {
 	// UID of the Auth0Tenant.
 	UID string
-	// Host is the canonical host of the tenant.
+	// Host is the one that accepted the application's credentials.
 	Host string
-	// ClientID is empty where the Secret names none.
+	// ClientID of the application.
 	ClientID string
 }
 
@@ -20,12 +20,13 @@ type Operator struct {
 type Registry struct {
 	mu        sync.Mutex
 	tried     map[budget.Key]string
+	named     map[budget.Key]Operator
 	operators map[budget.Key]Operator
 }
 
 // NewRegistry makes an empty registry.
 func NewRegistry() *Registry {
-	return &Registry{tried: map[budget.Key]string{}, operators: map[budget.Key]Operator{}}
+	return &Registry{tried: map[budget.Key]string{}, named: map[budget.Key]Operator{}, operators: map[budget.Key]Operator{}}
 }
 
 // Tried says whether this process has found out if the Auth0Tenant can be used: before, nothing can be told of it.
@@ -35,54 +36,64 @@ func (r *Registry) Tried(tenant budget.Key, uid string) bool {
 	return r.tried[tenant] == uid
 }
 
-// SetTried notes that it was found out; an empty uid forgets it.
+// SetTried notes that it was found out.
 func (r *Registry) SetTried(tenant budget.Key, uid string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if uid == "" {
-		delete(r.tried, tenant)
-		return
-	}
 	r.tried[tenant] = uid
 }
 
-// SetOperator notes the application that an Auth0Tenant uses, and says whether that is news. A Secret that was taken away
-// does not make its application a grantee: an empty client ID leaves the one that is known.
+// SetNamed notes which application the Secret of an Auth0Tenant names; an empty client ID says that it names none.
+func (r *Registry) SetNamed(tenant budget.Key, uid, clientID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.named[tenant] = Operator{UID: uid, ClientID: clientID}
+}
+
+// MayUse says whether the Auth0Tenant may yet turn out to use an application: nobody has tried its credentials.
+func (r *Registry) MayUse(tenant budget.Key, uid, clientID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	named := r.named[tenant]
+	return r.tried[tenant] != uid && (named.UID != uid || named.ClientID == clientID)
+}
+
+// SetOperator notes the application whose credentials were accepted, and says whether that is news.
 func (r *Registry) SetOperator(tenant budget.Key, operator Operator) (news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known, ok := r.operators[tenant]
-	if ok && known.UID == operator.UID && operator.ClientID == "" {
-		operator.ClientID = known.ClientID
-	}
+	news = r.operators[tenant] != operator
 	r.operators[tenant] = operator
-	return known != operator
+	return news
 }
 
-// ForgetOperator says that the Auth0Tenant is gone, and returns what was known.
-func (r *Registry) ForgetOperator(tenant budget.Key) Operator {
+// Operator returns the application of an Auth0Tenant whose credentials were accepted last, if this process knows one.
+func (r *Registry) Operator(tenant budget.Key, uid string) (operator Operator, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known := r.operators[tenant]
+	operator = r.operators[tenant]
+	return operator, operator.UID == uid && uid != ""
+}
+
+// ForgetTenant says that the Auth0Tenant is gone, and returns the application that it used.
+func (r *Registry) ForgetTenant(tenant budget.Key) Operator {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	was := r.operators[tenant]
 	delete(r.operators, tenant)
-	return known
+	delete(r.named, tenant)
+	delete(r.tried, tenant)
+	return was
 }
 
-// KnowsOperator says whether it is known which application the Auth0Tenant uses, if any.
-func (r *Registry) KnowsOperator(tenant budget.Key, uid string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.operators[tenant].UID == uid
-}
-
-// IsOperator says whether the client ID is that of an application that the operator itself uses on that host.
-func (r *Registry) IsOperator(host, clientID string) bool {
+// OperatorsOf are the applications that the operator itself uses in the tenant of a host.
+func (r *Registry) OperatorsOf(host string) (clientIDs []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, operator := range r.operators {
-		if operator.Host == host && operator.ClientID == clientID {
-			return true
+		if operator.Host == host {
+			clientIDs = append(clientIDs, operator.ClientID)
 		}
 	}
-	return false
+	return clientIDs
 }

@@ -17,8 +17,10 @@ import (
 type Config struct {
 	// Name tells sessions apart: the UID of the Auth0Tenant.
 	Name string
-	// Host is the canonical host of the tenant.
+	// Host is the canonical host of the tenant, as the Auth0Tenant names it.
 	Host string
+	// Proven is the host that accepted the credentials: sessions of one have a tenant in common.
+	Proven string
 	// SystemHosts are hosts, beside the configured ones, that a token names as the tenant's own.
 	SystemHosts []string
 	// Interval between two refreshes.
@@ -31,7 +33,7 @@ type Config struct {
 
 // Session belongs to one Auth0Tenant object whose credentials were proven. Its methods may be called by many at once.
 type Session struct {
-	budget *budget.Budget
+	budget *budget.Share
 	late   *lateCreates
 	wake   func(budget.Key)
 	report func()
@@ -59,14 +61,14 @@ type Session struct {
 // NewSession starts a session. Keys that are about identities already are given with it, so that the first look at the
 // tenant serves all of them. wake is called with a key that has something to look at again; report when the
 // Auth0Tenant has. Both are called from any goroutine, and must neither wait nor call the session.
-func NewSession(config Config, client *auth0.Client, calls *budget.Budget, tracked map[budget.Key][]grant.Identity,
+func NewSession(config Config, client *auth0.Client, calls *budget.Share, tracked map[budget.Key][]grant.Identity,
 	wake func(budget.Key), report func(),
 ) *Session {
 	return newSession(config, client, calls, newLateCreates(auth0.DefaultTimeout), tracked, wake, report)
 }
 
-// newSession starts a session that shares its late creates with the other sessions of the process.
-func newSession(config Config, client *auth0.Client, calls *budget.Budget, late *lateCreates,
+// newSession starts a session that shares its late creates with the other sessions of the tenant.
+func newSession(config Config, client *auth0.Client, calls *budget.Share, late *lateCreates,
 	tracked map[budget.Key][]grant.Identity, wake func(budget.Key), report func(),
 ) *Session {
 	ctx, cancel := context.WithCancel(context.Background())

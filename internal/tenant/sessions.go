@@ -22,14 +22,15 @@ type Sessions struct {
 	open    map[budget.Key]*open
 	slots   int
 	budgets map[string]*budget.Budget
-	late    *lateCreates
+	late    map[string]*lateCreates
 }
 
-// open is a session with the limit that its Auth0Tenant asks for.
+// open is a session with its share of the budget of the host that it is proven for.
 type open struct {
 	session *Session
 	host    string
 	limit   budget.Limit
+	share   *budget.Share
 }
 
 // NewSessions starts without sessions. wake is called with each ClientGrant that has something to look at again, call with
@@ -38,7 +39,7 @@ type open struct {
 func NewSessions(wake, call func(budget.Key), slots int, callTimeout time.Duration) *Sessions {
 	return &Sessions{
 		Registry: NewRegistry(), CallTimeout: callTimeout, wake: wake, call: call, slots: slots, open: map[budget.Key]*open{},
-		budgets: map[string]*budget.Budget{}, late: newLateCreates(callTimeout),
+		budgets: map[string]*budget.Budget{}, late: map[string]*lateCreates{},
 	}
 }
 
@@ -54,21 +55,23 @@ func (s *Sessions) Get(tenant budget.Key, uid string) *Session {
 }
 
 // Open starts a session with proven credentials in the place of any other of that Auth0Tenant; tracked are the identities
-// that its ClientGrants are about already. Auth0Tenants of one host share its budget, and the smallest limit holds.
+// that its ClientGrants are about already. Auth0Tenants that are proven for one host share its budget: each is held to its own
+// limit, all together to the largest.
 func (s *Sessions) Open(tenant budget.Key, config Config, limit budget.Limit, client *auth0.Client,
 	tracked map[budget.Key][]grant.Identity, report func(),
 ) *Session {
 	s.Close(tenant)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	calls := s.budgets[config.Host]
+	calls := s.budgets[config.Proven]
 	if calls == nil {
 		calls = budget.New(limit, s.slots, s.dispatch)
-		s.budgets[config.Host] = calls
+		s.budgets[config.Proven], s.late[config.Proven] = calls, newLateCreates(s.CallTimeout)
 	}
-	session := newSession(config, client, calls, s.late, tracked, s.wake, report)
-	s.open[tenant] = &open{session: session, host: config.Host, limit: limit}
-	s.setLimit(config.Host)
+	share := calls.Share(limit)
+	session := newSession(config, client, share, s.late[config.Proven], tracked, s.wake, report)
+	s.open[tenant] = &open{session: session, host: config.Proven, limit: limit, share: share}
+	s.setLimit(config.Proven)
 	return session
 }
 
@@ -111,6 +114,7 @@ func (s *Sessions) SetLimit(tenant budget.Key, limit budget.Limit) {
 	defer s.mu.Unlock()
 	if o := s.open[tenant]; o != nil {
 		o.limit = limit
+		o.share.SetLimit(limit)
 		s.setLimit(o.host)
 	}
 }
@@ -124,8 +128,14 @@ func (s *Sessions) Close(tenant budget.Key) {
 		s.setLimit(o.host)
 	}
 	s.mu.Unlock()
-	if o != nil {
-		o.session.Close()
+	if o == nil {
+		return
+	}
+	o.session.Close()
+	for _, key := range o.share.Close() {
+		if key.Namespace != "" {
+			s.wake(key)
+		}
 	}
 }
 
@@ -154,19 +164,14 @@ func (s *Sessions) Forget(key budget.Key) {
 	}
 }
 
-// setLimit gives the budget of a host the smallest limit that its Auth0Tenants ask for. The caller holds the lock.
+// setLimit gives the budget of a host the largest limit that its Auth0Tenants ask for. The caller holds the lock.
 func (s *Sessions) setLimit(host string) {
 	var limit budget.Limit
 	for _, o := range s.open {
 		if o.host != host {
 			continue
 		}
-		if limit.PerMinute == 0 || o.limit.PerMinute < limit.PerMinute {
-			limit.PerMinute = o.limit.PerMinute
-		}
-		if limit.Burst == 0 || o.limit.Burst < limit.Burst {
-			limit.Burst = o.limit.Burst
-		}
+		limit.PerMinute, limit.Burst = max(limit.PerMinute, o.limit.PerMinute), max(limit.Burst, o.limit.Burst)
 	}
 	if limit.PerMinute > 0 {
 		s.budgets[host].SetLimit(limit)

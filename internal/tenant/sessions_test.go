@@ -1,6 +1,7 @@
 package tenant_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +25,7 @@ func withSessions(t *testing.T, test func(t *testing.T, r *opened)) {
 		server := sim.New(sim.Options{Domain: host})
 		t.Cleanup(server.Close)
 		w := &world{Server: server, transport: inMemory{server}, woken: newKeys()}
-		w.config = tenant.Config{Host: host, Interval: interval}
+		w.config = tenant.Config{Host: host, Proven: host, Interval: interval}
 		r := &opened{Sessions: tenant.NewSessions(w.woken.wake, w.woken.wake, 8, auth0.DefaultTimeout), world: w}
 		t.Cleanup(r.CloseAll)
 		test(t, r)
@@ -43,7 +44,9 @@ func (r *opened) open(t *testing.T, name string, limit budget.Limit, change ...f
 	return session
 }
 
-func onHost(host string) func(*tenant.Config) { return func(c *tenant.Config) { c.Host = host } }
+func onHost(host string) func(*tenant.Config) {
+	return func(c *tenant.Config) { c.Host, c.Proven = host, host }
+}
 
 // next makes a write for a new caller, and is how long it had to wait.
 func (r *opened) next(t *testing.T, session *tenant.Session, caller string) time.Duration {
@@ -97,38 +100,63 @@ func TestSessions_HoldsOneSessionForEachAuth0Tenant(t *testing.T) {
 	})
 }
 
-func TestSessions_ShareTheBudgetOfTheirHostAndTheSmallestLimitHolds(t *testing.T) {
+func TestSessions_AreEachHeldToTheirOwnLimitAndTogetherToTheLargest(t *testing.T) {
 	withSessions(t, func(t *testing.T, r *opened) {
 		fast := r.open(t, "fast", budget.Limit{PerMinute: 600, Burst: 50})
-		slow := r.open(t, "slow", budget.Limit{PerMinute: 60, Burst: 80})
+		slow := r.open(t, "slow", budget.Limit{PerMinute: 60, Burst: 20})
 		elsewhere := r.open(t, "elsewhere", limit, onHost("other.eu.auth0.com"))
-		if a, b := r.next(t, fast, "a"), r.next(t, slow, "b"); a != 0 || b != time.Second {
-			t.Errorf("the first waits %s, the second, with the slower limit, %s", a, b)
+		claiming := r.open(t, "claiming", limit, func(c *tenant.Config) { c.Proven = "login.example.com" })
+		if a, b := r.next(t, fast, "a"), r.next(t, slow, "b"); a != 0 || b != 100*time.Millisecond {
+			t.Errorf("the first waits %s, the second, for what they have together, %s", a, b)
 		}
-		if c := r.next(t, elsewhere, "c"); c != 0 {
-			t.Errorf("on another host the first waits %s", c)
+		if c, d := r.next(t, elsewhere, "c"), r.next(t, claiming, "d"); c != 0 || d != 0 {
+			t.Errorf("on another host the first waits %s, where no more is claimed than the host %s", c, d)
+		}
+		if e, f := r.next(t, slow, "e"), r.next(t, fast, "f"); e != 900*time.Millisecond || f != 0 { // The first bucket has filled since it was opened.
+			t.Errorf("the second of the slow one waits %s, that of the fast one %s", e, f)
 		}
 		advance(time.Hour)
-		for n := range 50 {
+		for n := range 20 {
 			if wait := r.next(t, slow, string(rune('A'+n))); wait != 0 {
 				t.Fatalf("token %d of the smaller burst after %s", n, wait)
 			}
 		}
-		if wait := r.next(t, fast, "z"); wait != time.Second {
+		if wait := r.next(t, slow, "z"); wait != time.Second {
 			t.Errorf("one more than the smaller burst after %s", wait)
 		}
+		for n := range 30 {
+			if wait := r.next(t, fast, string(rune('A'+n))); wait != 0 {
+				t.Fatalf("token %d of what is left of the larger burst after %s", n, wait)
+			}
+		}
 		r.SetLimit(key("slow"), budget.Limit{PerMinute: 6, Burst: 1})
-		if wait := r.next(t, fast, "y"); wait != 10*time.Second {
+		if wait := r.next(t, slow, "y"); wait != 10*time.Second {
 			t.Errorf("after a change of the limit it comes after %s", wait)
 		}
-		r.Close(key("slow"))
-		if wait := r.next(t, fast, "x"); wait != 100*time.Millisecond {
-			t.Errorf("without the slower one it comes after %s", wait)
-		}
 		r.Close(key("fast"))
+		if wait := r.next(t, slow, "x"); wait != 10*time.Second {
+			t.Errorf("without the faster one it comes after %s", wait)
+		}
+		r.Close(key("slow"))
 		fast = r.open(t, "fast", budget.Limit{PerMinute: 60, Burst: 50})
 		if wait := r.next(t, fast, "w"); wait != time.Second {
 			t.Errorf("after the session was opened again it comes after %s: what was used is used", wait)
+		}
+	})
+}
+
+// Whatever waits for the budget when a session ends looks again: there may be another session.
+func TestSessions_WakeWhatWaitsWhenASessionEnds(t *testing.T) {
+	withSessions(t, func(t *testing.T, r *opened) {
+		session := r.open(t, "main", budget.Limit{PerMinute: 1, Burst: 1})
+		r.next(t, session, "a")
+		if err := session.Ready(key("b"), budget.ClassChange); err == nil {
+			t.Fatal("there is a token")
+		}
+		before := r.world.woken.of(key("b"))
+		r.Close(key("main"))
+		if got := r.world.woken.of(key("b")); got != before+1 {
+			t.Errorf("woken %d times", got-before)
 		}
 	})
 }
@@ -138,7 +166,7 @@ func TestSessions_SetLimitOfNoneDoesNothing(t *testing.T) {
 		r.SetLimit(key("main"), limit)
 		r.Forget(key("app"))
 		r.CloseAll()
-		if r.IsOperator(host, "app") {
+		if len(r.OperatorsOf(host)) > 0 {
 			t.Error("an operator without sessions")
 		}
 	})
@@ -155,7 +183,7 @@ func TestSessions_KnowsTheOperatorsOwnClients(t *testing.T) {
 		}
 		check := func(host, client string, want bool) {
 			t.Helper()
-			if got := r.IsOperator(host, client); got != want {
+			if got := slices.Contains(r.OperatorsOf(host), client); got != want {
 				t.Errorf("%s on %s: %v", client, host, got)
 			}
 		}
@@ -170,21 +198,42 @@ func TestSessions_KnowsTheOperatorsOwnClients(t *testing.T) {
 		check(otherHost, "op-3", true)
 		check(otherHost, "op-1", false)
 
-		uses("first", "uid-1", host, "", false) // Its Secret is gone.
-		check(host, "op-1", true)
 		uses("first", "uid-1", host, "op-4", true)
 		check(host, "op-1", false)
 		check(host, "op-4", true)
-		uses("first", "uid-4", host, "", true) // Another object of that name.
+		uses("first", "uid-1", otherHost, "op-4", true)
 		check(host, "op-4", false)
-		if r.KnowsOperator(key("first"), "uid-1") || !r.KnowsOperator(key("first"), "uid-4") || r.KnowsOperator(key("third"), "uid-1") {
-			t.Error("it is not known of whom the operator is known")
+		if was, known := r.Operator(key("second"), "uid-2"); !known || was.ClientID != "op-2" {
+			t.Errorf("of second is known %v: %+v", known, was)
 		}
-		if was := r.ForgetOperator(key("second")); was.ClientID != "op-2" || was.Host != host {
+		if _, known := r.Operator(key("second"), "uid-1"); known {
+			t.Error("another object of that name has its application")
+		}
+		if was := r.ForgetTenant(key("second")); was.ClientID != "op-2" || was.Host != host {
 			t.Errorf("forgot %+v", was)
 		}
 		check(host, "op-2", false)
 	})
+}
+
+func TestSessions_KnowWhatMayTurnOutToBeAnOperatorsClient(t *testing.T) {
+	r := tenant.NewRegistry()
+	check := func(uid, client string, want bool) {
+		t.Helper()
+		if got := r.MayUse(key("main"), uid, client); got != want {
+			t.Errorf("%s may use %q: %v", uid, client, got)
+		}
+	}
+	check("uid-1", "app", true) // Nobody has read its Secret.
+	r.SetNamed(key("main"), "uid-1", "op-1")
+	check("uid-1", "app", false)
+	check("uid-1", "op-1", true)
+	check("uid-2", "app", true)
+	r.SetTried(key("main"), "uid-1")
+	check("uid-1", "op-1", false)
+	check("uid-2", "op-1", true)
+	r.ForgetTenant(key("main"))
+	check("uid-1", "app", true)
 }
 
 func TestSessions_ForgetAClientGrantEverywhere(t *testing.T) {

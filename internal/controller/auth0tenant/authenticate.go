@@ -32,35 +32,28 @@ var (
 // authenticate asks for a token with the credentials and, where they are accepted, puts them to use. Credentials that are not
 // accepted leave a session with earlier ones at work.
 func (r *Reconciler) authenticate(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant,
-	credentials auth0.Credentials, fingerprint string,
+	credentials credentials, fingerprint string,
 ) *outcome.Outcome {
-	attempt := fingerprint + obj.Annotations[v1alpha1.ReconcileRequestAnnotation]
-	if known.backoff.of != attempt {
-		known.backoff = backoff{of: attempt}
-	}
 	key := budget.Key(client.ObjectKeyFromObject(obj))
 	open := r.Sessions.Get(key, string(obj.UID))
-	if wait := time.Until(known.backoff.until); wait > 0 {
-		again := known.backoff.told(open)
-		again.After = wait
-		return &again
-	}
-	proven, token, s := r.requestToken(ctx, obj, credentials)
+	tried, s := r.try(ctx, obj, known, credentials, fingerprint)
 	if s != nil {
-		known.backoff.fail(s)
 		return s
 	}
-	known.systemHosts = append(slices.Clone(token.Audiences), token.Issuer)
-	known.excess = grant.Without(token.Scopes, writeScopes)
+	known.proof = tried.proof
+	known.systemHosts = append(slices.Clone(tried.token.Audiences), tried.token.Issuer)
+	known.excess = grant.Without(tried.token.Scopes, writeScopes)
+	request := types.NamespacedName(key)
 	if open != nil {
-		open.Update(r.sessionConfig(obj, known), proven)
+		defer r.grants().wake(ctx, request)
+	}
+	if open != nil && open.Config().Proven == known.proof.host {
+		open.Update(r.sessionConfig(obj, known), tried.client)
 		r.Sessions.SetLimit(key, limitOf(obj))
 		open.Proven()
-		r.grants().wake(ctx, types.NamespacedName(key))
-	} else {
-		request := types.NamespacedName(key)
+	} else { // What another session knows may be of another tenant.
 		//nolint:contextcheck // the session outlives this reconciliation
-		open = r.Sessions.Open(key, r.sessionConfig(obj, known), limitOf(obj), proven, r.recorded(ctx, request), func() { r.Queue.Add(request) })
+		open = r.Sessions.Open(key, r.sessionConfig(obj, known), limitOf(obj), tried.client, r.recorded(ctx, request), func() { r.Queue.Add(request) })
 	}
 	known.fingerprint = fingerprint
 	known.backoff.succeed()
@@ -85,13 +78,45 @@ func (r *Reconciler) recorded(ctx context.Context, key types.NamespacedName) map
 	return tracked
 }
 
-// requestToken makes a client, and makes sure with one token request that it works.
-func (r *Reconciler) requestToken(ctx context.Context, obj *v1alpha1.Auth0Tenant, credentials auth0.Credentials,
+// tried is what accepted credentials come to.
+type tried struct {
+	client *auth0.Client
+	token  auth0.Token
+	proof  proof
+}
+
+// try has the credentials proven, or says why they are not; for some time after that without a request.
+func (r *Reconciler) try(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant, credentials credentials, fingerprint string,
+) (tried, *outcome.Outcome) {
+	attempt := fingerprint + obj.Annotations[v1alpha1.ReconcileRequestAnnotation]
+	if known.backoff.of != attempt {
+		known.backoff = backoff{of: attempt}
+	}
+	open := r.Sessions.Get(budget.Key(client.ObjectKeyFromObject(obj)), string(obj.UID))
+	if wait := time.Until(known.backoff.until); wait > 0 {
+		again := known.backoff.told(open)
+		again.After = wait
+		return tried{}, &again
+	}
+	proof := r.prove(ctx, obj, credentials)
+	made, token, s := r.requestToken(ctx, obj, obj.Spec.Domain, proof.host, credentials)
+	if s == nil || open == nil && s.Reason == v1alpha1.ReasonInsufficientScope { // Else the application is still used that the session has.
+		r.accepted(ctx, obj, tenant.Operator{UID: string(obj.UID), Host: proof.host, ClientID: credentials.ClientID})
+	}
+	if s != nil {
+		known.backoff.fail(s)
+	}
+	return tried{made, token, proof}, s
+}
+
+// requestToken makes a client for a domain, and makes sure with one token request that it works. What its answers say of the
+// rate limit counts for the budget of the host.
+func (r *Reconciler) requestToken(ctx context.Context, obj *v1alpha1.Auth0Tenant, domain, host string, credentials credentials,
 ) (*auth0.Client, auth0.Token, *outcome.Outcome) {
-	readOnly, host, key := r.Installation.mode(obj) == v1alpha1.ModeObserve, obj.CanonicalHost(), client.ObjectKeyFromObject(obj)
+	readOnly, key := r.Installation.mode(obj) == v1alpha1.ModeObserve, client.ObjectKeyFromObject(obj)
 	metrics.Start(key)
 	made, err := auth0.New(auth0.Options{
-		Domain: obj.Spec.Domain, Audience: obj.APIIdentifier(), Credentials: credentials, UserAgent: r.UserAgent,
+		Domain: domain, Audience: obj.APIIdentifier(), Credentials: credentials.Credentials, UserAgent: r.UserAgent,
 		Timeout: r.Sessions.CallTimeout, Guard: r.guard(readOnly), Fence: r.Guard,
 		OnTokenResponse: func(status int) { metrics.TokenRequest(key, status) },
 		OnResponse: func(response auth0.Response) {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,7 +21,6 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
-	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
 
 // Keys of the Secret.
@@ -31,23 +31,38 @@ const (
 	keyDomain       = "domain"
 )
 
-// credentials reads the Secret from the API server: its content is never cached. An Auth0Tenant whose Secret cannot be read
-// until somebody acts uses no application that is known; before that is noted, no ClientGrant of the host goes on.
-func (r *Reconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0Tenant) (auth0.Credentials, *outcome.Outcome) {
+// credentials are what a Secret holds.
+type credentials struct {
+	auth0.Credentials
+	// domains are where they may be sent, if the Secret says so.
+	domains string
+}
+
+// mayGoTo says whether the Secret lets its content be sent to a host.
+func (c credentials) mayGoTo(host string) bool {
+	return c.domains == "" || slices.ContainsFunc(strings.Split(c.domains, ","), func(domain string) bool {
+		return strings.EqualFold(strings.TrimSpace(domain), host)
+	})
+}
+
+// credentials reads the Secret from the API server: its content is never cached. Which application it names is noted: until its
+// credentials were tried, nothing is granted to that.
+func (r *Reconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0Tenant) (credentials, *outcome.Outcome) {
 	name := obj.Spec.Credentials.SecretRef.Name
 	secret, err := r.readSecret(ctx, types.NamespacedName{Namespace: obj.Namespace, Name: name})
 	switch {
 	case err == nil:
-		r.operatorIs(ctx, obj, string(secret.Data[keyClientID]))
-		return fromSecret(obj, secret.Data)
+		read, s := fromSecret(obj, secret.Data)
+		r.Sessions.SetNamed(budget.Key(client.ObjectKeyFromObject(obj)), string(obj.UID), read.ClientID)
+		return read, s
 	case !lasting(err):
 		ctrl.LoggerFrom(ctx).Error(err, "Reading the Secret of an Auth0Tenant")
 		o := outcome.Waiting(v1alpha1.ReasonSecretNotFound, "Secret %q could not be read from the Kubernetes API server.", name)
 		o.Retry, o.KeepsReady, o.After = true, true, firstUnavailable
-		return auth0.Credentials{}, o
+		return credentials{}, o
 	}
-	r.operatorIs(ctx, obj, "")
-	return auth0.Credentials{}, unreadable(obj, err)
+	r.Sessions.SetNamed(budget.Key(client.ObjectKeyFromObject(obj)), string(obj.UID), "")
+	return credentials{}, unreadable(obj, err)
 }
 
 // readSecret reads a Secret. A name that no Secret can have is refused as the API server would.
@@ -92,25 +107,17 @@ func unreadable(obj *v1alpha1.Auth0Tenant, err error) *outcome.Outcome {
 	return o
 }
 
-// operatorIs notes which application an Auth0Tenant uses, and wakes the ClientGrants that wait to know or are refused because
-// of it: those of every Auth0Tenant of that host. For one that is not used because of its namespace nobody waits.
-func (r *Reconciler) operatorIs(ctx context.Context, obj *v1alpha1.Auth0Tenant, clientID string) {
-	if !r.Installation.uses(obj.Namespace) {
-		return
-	}
-	operator := tenant.Operator{UID: string(obj.UID), Host: obj.CanonicalHost(), ClientID: clientID}
-	if r.Sessions.SetOperator(budget.Key(client.ObjectKeyFromObject(obj)), operator) {
-		r.grants().wakeHost(ctx, operator.Host)
-	}
-}
-
 // fromSecret checks the Secret's keys. Its values are never told.
-func fromSecret(obj *v1alpha1.Auth0Tenant, data map[string][]byte) (auth0.Credentials, *outcome.Outcome) {
+func fromSecret(obj *v1alpha1.Auth0Tenant, data map[string][]byte) (credentials, *outcome.Outcome) {
 	name := obj.Spec.Credentials.SecretRef.Name
-	invalid := func(format string, args ...any) (auth0.Credentials, *outcome.Outcome) {
-		return auth0.Credentials{}, outcome.Stalled(v1alpha1.ReasonInvalidCredentials, "Secret %q "+format, append([]any{name}, args...)...)
+	invalid := func(format string, args ...any) (credentials, *outcome.Outcome) {
+		return credentials{}, outcome.Stalled(v1alpha1.ReasonInvalidCredentials, "Secret %q "+format, append([]any{name}, args...)...)
 	}
 	clientID, secret, privateKey := string(data[keyClientID]), string(data[keyClientSecret]), data[keyPrivateKey]
+	read := credentials{domains: string(data[keyDomain]), Credentials: auth0.Credentials{
+		ClientID: clientID, ClientSecret: secret, PrivateKey: privateKey,
+		Algorithm: string(obj.Spec.Credentials.PrivateKeyAlgorithm),
+	}}
 	switch {
 	case clientID == "":
 		return invalid("has no key %q: add the client ID of the operator's application.", keyClientID)
@@ -122,20 +129,17 @@ func fromSecret(obj *v1alpha1.Auth0Tenant, data map[string][]byte) (auth0.Creden
 		return invalid("has both keys %q and %q: remove one of them.", keyClientSecret, keyPrivateKey)
 	case strings.TrimSpace(secret) != secret:
 		return invalid("has a value of key %q that begins or ends with a space or a line break: remove it.", keyClientSecret)
-	case len(data[keyDomain]) > 0 && !strings.EqualFold(string(data[keyDomain]), obj.Spec.Domain):
+	case !read.mayGoTo(obj.Spec.Domain):
 		return invalid("is for another domain than spec.domain (its key %q): it is not sent there.", keyDomain)
 	}
-	return auth0.Credentials{
-		ClientID: clientID, ClientSecret: secret, PrivateKey: privateKey,
-		Algorithm: string(obj.Spec.Credentials.PrivateKeyAlgorithm),
-	}, nil
+	return read, nil
 }
 
 // fingerprintOf tells whether credentials, or what a client is made of, changed. It stays in memory.
-func fingerprintOf(obj *v1alpha1.Auth0Tenant, credentials auth0.Credentials, mode v1alpha1.Mode) string {
+func fingerprintOf(obj *v1alpha1.Auth0Tenant, credentials credentials, mode v1alpha1.Mode) string {
 	sum := sha256.New()
 	for _, part := range []string{
-		credentials.ClientID, credentials.ClientSecret, string(credentials.PrivateKey), credentials.Algorithm,
+		credentials.ClientID, credentials.ClientSecret, string(credentials.PrivateKey), credentials.Algorithm, credentials.domains,
 		obj.Spec.Domain, obj.APIIdentifier(), string(mode),
 	} {
 		sum.Write([]byte(part))

@@ -19,8 +19,7 @@ import (
 
 var secretsResource = schema.GroupResource{Resource: "secrets"}
 
-// An Auth0Tenant whose Secret will not be read until somebody acts must not keep every other one of its host waiting to know
-// which application it uses.
+// An Auth0Tenant whose Secret will not be read until somebody acts keeps nobody waiting to know which application it uses.
 func TestCredentials_WhatCannotBeReadIsTheTroubleOfOneAuth0TenantAlone(t *testing.T) {
 	tests := map[string]struct {
 		name           string
@@ -58,8 +57,8 @@ func TestCredentials_WhatCannotBeReadIsTheTroubleOfOneAuth0TenantAlone(t *testin
 			if told == nil || told.Reason != test.reason || told.Stalled != test.stalled || told.Retry == test.known {
 				t.Errorf("told %+v", told)
 			}
-			if got := r.Sessions.KnowsOperator(keyOf(obj), string(obj.UID)); got != test.known {
-				t.Errorf("known which application it uses: %v", got)
+			if got := r.Sessions.MayUse(keyOf(obj), string(obj.UID), "app"); got == test.known {
+				t.Errorf("may use any application: %v", got)
 			}
 		})
 	}
@@ -75,6 +74,28 @@ func TestFromSecret_ComparesDomainsWithoutCase(t *testing.T) {
 	data[keyDomain] = []byte("acme.us.auth0.com")
 	if _, told := fromSecret(obj, data); told == nil || told.Reason != v1alpha1.ReasonInvalidCredentials || !strings.Contains(told.Message, "domain") {
 		t.Errorf("another domain: told %v", told)
+	}
+}
+
+func TestFromSecret_MayNameFurtherDomains(t *testing.T) {
+	obj := tenantNamed("main")
+	obj.Spec.Domain = "login.example.com"
+	data := map[string][]byte{keyClientID: []byte("operator"), keyClientSecret: []byte("secret")}
+	for domains, want := range map[string][2]bool{ // Whether it may go to spec.domain, and to the tenant's own.
+		"":                                     {true, true},
+		"login.example.com":                    {true, false},
+		"login.example.com, Acme.EU.auth0.com": {true, true},
+		"acme.eu.auth0.com,login.example.com":  {true, true},
+		"acme.eu.auth0.com":                    {false, true},
+		" ":                                    {false, false},
+		",":                                    {false, false},
+		"login.example.com acme.eu.auth0.com":  {false, false},
+	} {
+		data[keyDomain] = []byte(domains)
+		read, told := fromSecret(obj, data)
+		if told == nil != want[0] || told == nil && read.mayGoTo("acme.eu.auth0.com") != want[1] {
+			t.Errorf("%q: told %v, may go to the tenant's own: %v", domains, told, read.mayGoTo("acme.eu.auth0.com"))
+		}
 	}
 }
 

@@ -26,25 +26,16 @@ func (g grants) of(ctx context.Context, key types.NamespacedName) (*v1alpha1.Cli
 	return list, g.List(ctx, list, client.MatchingFields{cached.IndexTenant: key.String()}, client.UnsafeDisableDeepCopy)
 }
 
-// wakeHost wakes the ClientGrants of every Auth0Tenant of a host.
+// wakeHost wakes the ClientGrants of every Auth0Tenant that is of a host, or says so.
 func (g grants) wakeHost(ctx context.Context, host string) {
-	g.wakeWhere(ctx, func(obj *v1alpha1.Auth0Tenant) bool { return obj.CanonicalHost() == host })
-}
-
-// wakeAll wakes those of every Auth0Tenant.
-func (g grants) wakeAll(ctx context.Context) {
-	g.wakeWhere(ctx, func(*v1alpha1.Auth0Tenant) bool { return true })
-}
-
-func (g grants) wakeWhere(ctx context.Context, concerned func(*v1alpha1.Auth0Tenant) bool) {
 	tenants := &v1alpha1.Auth0TenantList{}
 	if err := g.List(ctx, tenants); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the Auth0Tenants")
 		return
 	}
 	for i := range tenants.Items {
-		if concerned(&tenants.Items[i]) {
-			g.wake(ctx, client.ObjectKeyFromObject(&tenants.Items[i]))
+		if obj := &tenants.Items[i]; obj.DomainHost() == host || obj.CanonicalHost() == host {
+			g.wake(ctx, client.ObjectKeyFromObject(obj))
 		}
 	}
 }

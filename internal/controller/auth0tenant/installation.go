@@ -45,7 +45,7 @@ func (i Installation) check(obj *v1alpha1.Auth0Tenant) *outcome.Outcome {
 		return outcome.Stalled(v1alpha1.ReasonNamespaceNotAllowed,
 			"The operator uses no Auth0Tenants in namespace %q: move this one, or add the namespace to --tenant-namespaces.", obj.Namespace)
 	}
-	if !slices.ContainsFunc(i.AllowedDomains, func(pattern string) bool { return domainMatches(pattern, obj.Spec.Domain) }) {
+	if !i.allowsDomain(obj.Spec.Domain) {
 		return outcome.Stalled(v1alpha1.ReasonDomainNotAllowed,
 			"The operator sends credentials to no such domain as %q: add it to --allowed-domains.", obj.Spec.Domain)
 	}
@@ -56,6 +56,14 @@ func (i Installation) check(obj *v1alpha1.Auth0Tenant) *outcome.Outcome {
 		}
 	}
 	return nil
+}
+
+// Allows says whether an Auth0Tenant may be used.
+func (i Installation) Allows(obj *v1alpha1.Auth0Tenant) bool { return i.check(obj) == nil }
+
+// allowsDomain says whether credentials may be sent to a domain.
+func (i Installation) allowsDomain(domain string) bool {
+	return slices.ContainsFunc(i.AllowedDomains, func(pattern string) bool { return domainMatches(pattern, domain) })
 }
 
 // domainMatches compares without case. "*." stands for one or more whole labels; nothing else is a wildcard.

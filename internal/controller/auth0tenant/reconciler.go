@@ -61,6 +61,8 @@ type knownTenant struct {
 	generation int64
 	// fingerprint of the credentials that the session uses.
 	fingerprint string
+	// proof is what was found out about the credentials that the session uses.
+	proof proof
 	// systemHosts are what the last token named as the tenant's own.
 	systemHosts []string
 	// excess are scopes of the last token that the operator has no use for.
@@ -89,14 +91,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	stored, obj := obj, obj.DeepCopy()
 	known := r.knownOf(req.NamespacedName, obj)
+	r.recall(obj)
 	if s := r.Installation.check(obj); s != nil && !controllerutil.ContainsFinalizer(obj, v1alpha1.TenantFinalizer) {
-		r.operatorIs(ctx, obj, "")
 		r.tellGrants(ctx, req.NamespacedName, obj, known)
 		return r.finish(ctx, obj, stored, known, s)
 	}
 	if !controllerutil.ContainsFinalizer(obj, v1alpha1.TenantFinalizer) {
 		if !obj.DeletionTimestamp.IsZero() {
-			r.operatorIs(ctx, obj, "")
 			return ctrl.Result{}, nil
 		}
 		if err := r.hold(ctx, obj); err != nil {
@@ -130,14 +131,12 @@ func (r *Reconciler) hold(ctx context.Context, obj *v1alpha1.Auth0Tenant) error 
 	return r.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 }
 
-// notHeld deals with an Auth0Tenant to which the finalizer cannot be added. It is not used then; but the application that its
-// Secret names is noted, because the ClientGrants of every other Auth0Tenant of the host wait to know it.
+// notHeld deals with an Auth0Tenant to which the finalizer cannot be added. It is not used then.
 func (r *Reconciler) notHeld(ctx context.Context, key types.NamespacedName, stored *v1alpha1.Auth0Tenant, known *knownTenant, err error,
 ) (ctrl.Result, error) {
 	if apierrors.IsNotFound(err) {
 		return ctrl.Result{RequeueAfter: outcome.ReplanAfter}, nil
 	}
-	_, _ = r.credentials(ctx, stored)
 	r.tellGrants(ctx, key, stored, known)
 	if apierrors.IsConflict(err) {
 		return ctrl.Result{RequeueAfter: outcome.ReplanAfter}, nil
@@ -155,6 +154,9 @@ func (r *Reconciler) finish(ctx context.Context, obj, stored *v1alpha1.Auth0Tena
 ) (ctrl.Result, error) {
 	status.Conditions{List: &obj.Status.Conditions, Generation: obj.Generation}.Set(&s.State)
 	obj.Status.ObservedGeneration = obj.Generation
+	if operator, known := r.Sessions.Operator(budget.Key(client.ObjectKeyFromObject(obj)), string(obj.UID)); known {
+		obj.Status.Accepted = &v1alpha1.AcceptedCredentials{ClientID: operator.ClientID, Host: operator.Host}
+	}
 	r.answer(obj, known, s)
 	if !equality.Semantic.DeepEqual(obj.Status, stored.Status) {
 		patch := client.MergeFromWithOptions(stored, client.MergeFromWithOptimisticLock{})
@@ -208,20 +210,13 @@ func (r *Reconciler) tellGrants(ctx context.Context, key types.NamespacedName, o
 // forget ends the session of an Auth0Tenant that is gone.
 func (r *Reconciler) forget(ctx context.Context, key types.NamespacedName) {
 	r.Sessions.Close(budget.Key(key))
-	r.Sessions.SetTried(budget.Key(key), "")
 	r.mu.Lock()
 	delete(r.known, key)
 	metrics.Stop(key)
 	r.mu.Unlock()
 	r.grants().wake(ctx, key)
-	if !r.Installation.uses(key.Namespace) {
-		return
-	}
-	switch was := r.Sessions.ForgetOperator(budget.Key(key)); {
-	case was == tenant.Operator{}:
-		r.grants().wakeAll(ctx) // It went before anybody looked: which ClientGrants wait to know its application is not known.
-	case was.ClientID != "":
-		r.grants().wakeHost(ctx, was.Host)
+	if was := r.Sessions.ForgetTenant(budget.Key(key)); was.ClientID != "" {
+		r.grants().wakeHost(ctx, was.Host) // Its application may be granted something now.
 	}
 }
 
@@ -238,6 +233,14 @@ func (r *Reconciler) knownOf(key types.NamespacedName, obj *v1alpha1.Auth0Tenant
 		r.Sessions.Close(budget.Key(key)) // Deleted and made again before anybody looked.
 	}
 	return known
+}
+
+// recall takes up which credentials an earlier process saw accepted.
+func (r *Reconciler) recall(obj *v1alpha1.Auth0Tenant) {
+	key, uid := budget.Key(client.ObjectKeyFromObject(obj)), string(obj.UID)
+	if _, known := r.Sessions.Operator(key, uid); !known && obj.Status.Accepted != nil {
+		r.Sessions.SetOperator(key, tenant.Operator{UID: uid, Host: obj.ProvenHost(), ClientID: obj.Status.Accepted.ClientID})
+	}
 }
 
 func (r *Reconciler) grants() grants {

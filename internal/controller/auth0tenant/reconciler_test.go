@@ -86,8 +86,8 @@ func TestReconcile_TellsThatTheFinalizerCannotBeAdded(t *testing.T) {
 			if (err != nil) != test.fail || !test.fail && result.RequeueAfter == 0 {
 				t.Errorf("result %+v, error %v", result, err)
 			}
-			if !r.Sessions.IsOperator("acme.eu.auth0.com", "operator") {
-				t.Error("it is not known which application the Auth0Tenant uses: no ClientGrant of the host goes on")
+			if len(r.Sessions.OperatorsOf("acme.eu.auth0.com")) > 0 || r.Sessions.MayUse(keyOf(obj), string(obj.UID), "operator") {
+				t.Error("an application is protected, or waited for, whose credentials nobody tries")
 			}
 			if r.Sessions.Get(keyOf(obj), string(obj.UID)) != nil {
 				t.Error("it is used without the finalizer")

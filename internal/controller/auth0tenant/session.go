@@ -20,7 +20,6 @@ const verifyWithin = 3
 func (r *Reconciler) session(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant) *outcome.Outcome {
 	key := budget.Key(client.ObjectKeyFromObject(obj))
 	if s := r.Installation.check(obj); s != nil {
-		r.operatorIs(ctx, obj, "")
 		r.Sessions.Close(key)
 		return s
 	}
@@ -28,7 +27,10 @@ func (r *Reconciler) session(ctx context.Context, obj *v1alpha1.Auth0Tenant, kno
 	if obj.Spec.Mode == v1alpha1.ModeSuspend {
 		r.Sessions.Close(key)
 		suspended := outcome.Waiting(v1alpha1.ReasonSuspended, "Suspended by spec.mode; set it to Enforce to go on.")
-		if s != nil && s.Retry {
+		if s == nil {
+			s = r.introduce(ctx, obj, known, credentials)
+		}
+		if s != nil && !s.Stalled {
 			suspended.After = s.After // Whose application it uses is not known yet.
 		}
 		return suspended
@@ -39,7 +41,7 @@ func (r *Reconciler) session(ctx context.Context, obj *v1alpha1.Auth0Tenant, kno
 		return s
 	}
 	fingerprint := fingerprintOf(obj, credentials, r.Installation.mode(obj))
-	if open != nil && fingerprint == known.fingerprint && !open.Health().Suspect {
+	if open != nil && fingerprint == known.fingerprint && !open.Health().Suspect && !known.proof.isDue() {
 		open.Update(r.sessionConfig(obj, known), nil)
 		r.Sessions.SetLimit(key, limitOf(obj))
 		return healthOf(obj, open, known)
@@ -73,6 +75,10 @@ func healthOf(obj *v1alpha1.Auth0Tenant, open *tenant.Session, known *knownTenan
 	if open.Config().ReadOnly {
 		s.Reason = v1alpha1.ReasonObserved
 	}
+	s.Message += known.proof.unproven
+	if wait := time.Until(known.proof.again); wait > 0 && (s.After == 0 || wait < s.After) {
+		s.After = wait
+	}
 	return s
 }
 
@@ -101,7 +107,7 @@ func reasonOr(reason, otherwise string) string {
 
 func (r *Reconciler) sessionConfig(obj *v1alpha1.Auth0Tenant, known *knownTenant) tenant.Config {
 	return tenant.Config{
-		Name: string(obj.UID), Host: obj.CanonicalHost(), Interval: obj.ResyncInterval(), ReadOnly: r.Installation.mode(obj) == v1alpha1.ModeObserve,
+		Name: string(obj.UID), Host: obj.CanonicalHost(), Proven: known.proof.host, Interval: obj.ResyncInterval(), ReadOnly: r.Installation.mode(obj) == v1alpha1.ModeObserve,
 		SystemHosts: known.systemHosts,
 	}
 }

@@ -35,7 +35,7 @@ func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
 // day is a tenant under the default limit, on a clock that jumps to whatever happens next.
 type day struct {
 	*sim.Server
-	calls   *budget.Budget
+	calls   *budget.Share
 	session *tenant.Session
 	mu      sync.Mutex
 	woken   map[budget.Key]chan struct{}
@@ -45,7 +45,7 @@ func newDay(t *testing.T) *day {
 	t.Helper()
 	d := &day{Server: sim.New(sim.Options{Domain: dayHost}), woken: map[budget.Key]chan struct{}{}}
 	t.Cleanup(d.Close)
-	d.calls = budget.New(budget.Limit{PerMinute: 50, Burst: 5}, 8, d.wake)
+	d.calls = budget.New(budget.Limit{PerMinute: 50, Burst: 5}, 8, d.wake).Whole()
 	client, err := auth0.New(auth0.Options{
 		Domain: dayHost, Audience: d.ManagementAudience(), RoundTripper: inMemory{d.Server},
 		Credentials: auth0.Credentials{ClientID: d.ClientID(), ClientSecret: d.ClientSecret()},

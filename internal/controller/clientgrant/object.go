@@ -39,6 +39,8 @@ type Reconciler struct {
 	TenantNamespaces []string
 	// TenantHosts are hosts that the installation names in full as those of tenants: their APIs are system APIs.
 	TenantHosts []string
+	// Usable says whether an Auth0Tenant may be used in this installation.
+	Usable func(*v1alpha1.Auth0Tenant) bool
 	// Queue takes the ClientGrants that something else wakes.
 	Queue *wake.Queue
 	// Tenants takes the Auth0Tenants that wait for a ClientGrant.

@@ -52,6 +52,9 @@ func (p *pass) take(ctx context.Context, s lifecycle.Step) error {
 	switch do := s.Do.(type) {
 	case lifecycle.Wait:
 		p.past.memory = lifecycle.Learn(p.world, s, lifecycle.Answer{})
+		if !p.world.Tenant.OperatorsKnown && s.Again == 0 {
+			s.Again = lookAgain
+		}
 		return waiting(&s)
 	case lifecycle.Look:
 		return p.look(&s, do)
@@ -162,6 +165,9 @@ func (p *pass) act(ctx context.Context, s *lifecycle.Step) error {
 	if p.ownsNothing(s) {
 		about = nil
 	}
+	for i := range about {
+		about[i].Tenant = p.host() // Of those that claim to be of one tenant none holds up another.
+	}
 	if !p.locks.take(p.key, about...) {
 		return &outcome.Outcome{Silent: true}
 	}
@@ -171,6 +177,14 @@ func (p *pass) act(ctx context.Context, s *lifecycle.Step) error {
 		}
 	}()
 	return write(ctx, s)
+}
+
+// host of the tenant that the object's Auth0Tenant is proven to be of.
+func (p *pass) host() string {
+	if p.around.Tenant == nil {
+		return ""
+	}
+	return p.worlds.ProvenHost(p.around.Tenant)
 }
 
 // writeClass is how urgent a write to the tenant is. Requests that Auth0 has refused go behind those that it may accept: many

@@ -33,7 +33,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	r.worlds = world.New(&world.Gatherer{
 		Cache: r.Client, Live: r.Live, Sessions: r.Sessions, Namespaced: r.Namespaced, TenantNamespaces: r.TenantNamespaces,
-		TenantHosts: r.TenantHosts, Start: r.history.start, About: about, Gone: r.tombstones.about,
+		TenantHosts: r.TenantHosts, Usable: r.Usable, Start: r.history.start, About: about, Gone: r.tombstones.about,
 	})
 	running := ctrl.NewControllerManagedBy(mgr).
 		Named("clientgrant").

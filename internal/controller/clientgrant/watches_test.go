@@ -60,11 +60,15 @@ func TestRivalsOf_WakesAndIsWokenByWhoHasAStakeAlone(t *testing.T) {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	stored := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
 		WithIndex(&v1alpha1.ClientGrant{}, cached.IndexAbout, func(obj client.Object) []string {
 			spec := obj.(*v1alpha1.ClientGrant).Spec
 			return []string{string(spec.SubjectType) + "  " + spec.ClientRef.ID + " " + spec.Audience}
-		}).Build()
+		})
+	for name, values := range cached.Auth0TenantIndexes {
+		builder.WithIndex(&v1alpha1.Auth0Tenant{}, name, func(obj client.Object) []string { return values(obj.(*v1alpha1.Auth0Tenant)) })
+	}
+	stored := builder.Build()
 	r := &Reconciler{Client: stored, worlds: world.New(&world.Gatherer{
 		Cache: stored, About: cached.AboutBy(stored), Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Start: time.Now,
 	})}

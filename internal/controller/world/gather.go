@@ -34,6 +34,8 @@ type Gatherer struct {
 	TenantNamespaces []string
 	// TenantHosts are further hosts of the tenants: the installation names each of them in full.
 	TenantHosts []string
+	// Usable says whether an Auth0Tenant may be used in this installation.
+	Usable func(*v1alpha1.Auth0Tenant) bool
 	// Start is when the process first acted.
 	Start func() time.Time
 	// About finds the ClientGrants in the cache that are about a grant.
@@ -69,6 +71,8 @@ type gathering struct {
 	reader  client.Reader
 	tenants map[types.NamespacedName]*v1alpha1.Auth0Tenant
 	allowed map[asker]permission
+	// host is the proven one of the object's Auth0Tenant; empty where there is none.
+	host string
 }
 
 // asker is a namespace that asks an Auth0Tenant.
@@ -101,6 +105,9 @@ func (g *gathering) world(ctx context.Context, obj *v1alpha1.ClientGrant, memory
 		return w, around, err
 	}
 	if w.Wanted, w.Unresolved, err = g.identify(ctx, obj, w.Tenant.Host); err != nil {
+		return w, around, err
+	}
+	if w.Tenant.OperatorsKnown, err = g.operatorsKnown(ctx, around.Tenant, &w); err != nil {
 		return w, around, err
 	}
 	about := About(&w)
@@ -239,7 +246,8 @@ func (g *gathering) tenant(ctx context.Context, obj *v1alpha1.ClientGrant, w *li
 	t.Deleting, t.Orphans = !found.DeletionTimestamp.IsZero(), found.Spec.DeletionPolicy == v1alpha1.DeletionPolicyOrphan
 	t.Revokes, t.Interval = found.Spec.OnViolation == v1alpha1.OnViolationRevoke, found.ResyncInterval()
 	t.Decide, t.Since = may.decide, may.since
-	if err := g.shared(ctx, found, obj.Namespace, w); err != nil {
+	g.host = g.ProvenHost(found)
+	if t.DeletionLimit, t.DeletionsFrom, err = g.DeletionsFrom(ctx, found, obj.Namespace, w.Now); err != nil {
 		return Around{}, err
 	}
 	t.Access = g.access(found, session)
@@ -251,16 +259,6 @@ func (g *gathering) tenant(ctx context.Context, obj *v1alpha1.ClientGrant, w *li
 		t.Ending, err = g.terminating(ctx, found)
 	}
 	return Around{found, session}, err
-}
-
-// shared adds what the users of a tenant share.
-func (g *gathering) shared(ctx context.Context, of *v1alpha1.Auth0Tenant, namespace string, w *lifecycle.World) (err error) {
-	t := &w.Tenant
-	if t.OperatorsKnown, err = g.operatorsKnown(ctx, t.Host); err != nil {
-		return err
-	}
-	t.DeletionLimit, t.DeletionsFrom, err = g.DeletionsFrom(ctx, of, namespace, w.Now)
-	return err
 }
 
 // sessionOf is the session of an Auth0Tenant, nil where there is none.
@@ -296,17 +294,4 @@ func (g *gathering) terminating(ctx context.Context, of *v1alpha1.Auth0Tenant) (
 		return false, client.IgnoreNotFound(err)
 	}
 	return !namespace.DeletionTimestamp.IsZero(), nil
-}
-
-// operatorsKnown says whether it is known which applications the operator itself uses on a host: that is told by the Secret
-// of each Auth0Tenant there. One in a namespace whose Auth0Tenants are not used is nobody's concern.
-func (g *gathering) operatorsKnown(ctx context.Context, host string) (bool, error) {
-	tenants := &v1alpha1.Auth0TenantList{}
-	if err := g.Cache.List(ctx, tenants, client.UnsafeDisableDeepCopy); err != nil {
-		return false, err
-	}
-	return !slices.ContainsFunc(tenants.Items, func(other v1alpha1.Auth0Tenant) bool {
-		return slices.Contains(g.TenantNamespaces, other.Namespace) && other.CanonicalHost() == host &&
-			!g.Sessions.KnowsOperator(budget.Key(client.ObjectKeyFromObject(&other)), string(other.UID))
-	}), nil
 }

@@ -14,18 +14,18 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/cached"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
 	"github.com/clientgrants/clientgrant-operator/internal/policy"
-	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
 
 // permission is what the access rules of an Auth0Tenant say about one namespace. The zero value allows nothing.
 type permission struct {
-	sessions  *tenant.Sessions
 	rules     *policy.Rules
 	namespace string
 	// labels of the namespace; nil where no rule asks for them, or nobody knows them.
 	labels map[string]string
 	// since is when this process saw it change last.
 	since time.Time
+	// operators are the applications that the operator itself uses.
+	operators []string
 }
 
 func (p permission) admits() bool { return p.rules.Admits(p.namespace, p.labels) }
@@ -36,7 +36,7 @@ func (p permission) decide(identity grant.Identity, fields grant.Fields, rights 
 	if p.rules == nil {
 		return policy.Decision{}
 	}
-	if identity.ClientID != "" && p.sessions.IsOperator(identity.Tenant, identity.ClientID) {
+	if identity.ClientID != "" && slices.Contains(p.operators, identity.ClientID) {
 		const why = "spec.clientRef names the application whose credentials an operator uses; it cannot be granted anything."
 		return policy.Decision{ForUser: why, ForOwner: why}
 	}
@@ -55,8 +55,11 @@ func (g *gathering) permission(ctx context.Context, of *v1alpha1.Auth0Tenant, na
 	if session := g.sessionOf(of); session != nil {
 		hosts = append(hosts, session.Config().SystemHosts...)
 	}
-	may := permission{sessions: g.Sessions, rules: g.rules.compiled(of, hosts), namespace: namespace}
+	may := permission{rules: g.rules.compiled(of, hosts), namespace: namespace}
 	var err error
+	if may.operators, err = g.operators(ctx, of); err != nil {
+		return may, err
+	}
 	if may.labels, err = g.labels(ctx, may.rules, namespace); err != nil {
 		return may, err
 	}

@@ -32,7 +32,7 @@ func TestPermission_ReadsNoNamespaceWhereItMayNot(t *testing.T) {
 		}},
 	}}
 	for _, namespaced := range []bool{true, false} {
-		r := New(&Gatherer{Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Namespaced: namespaced, Start: time.Now})
+		r := New(&Gatherer{Cache: indexed(t), Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Namespaced: namespaced, Start: time.Now})
 		g := newGathering(r, reader)
 		asked, err := g.permission(t.Context(), of, "billing")
 		if namespaced != (err == nil) {

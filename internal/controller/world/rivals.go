@@ -17,6 +17,7 @@ import (
 // nobody's trouble is another's.
 func (g *gathering) rivals(ctx context.Context, obj *v1alpha1.ClientGrant, about []grant.Identity, w *lifecycle.World) error {
 	cache := newGathering(g.Gatherer, g.Cache)
+	cache.host = g.host
 	hasStake := cache.stakes(ctx)
 	known := map[types.UID]struct{}{obj.UID: {}}
 	for _, identity := range about {
@@ -25,7 +26,7 @@ func (g *gathering) rivals(ctx context.Context, obj *v1alpha1.ClientGrant, about
 			return err
 		}
 		for _, other := range others {
-			rival, err := g.current(ctx, cache, obj, other, identity)
+			rival, err := g.current(ctx, cache, obj, other, identity, w)
 			if err != nil {
 				return err
 			}
@@ -41,8 +42,9 @@ func (g *gathering) rivals(ctx context.Context, obj *v1alpha1.ClientGrant, about
 // current is a rival as the reader has it. Only those that have a stake in the grant, as the cache has them, are read from the
 // API server: however many ask for what nobody gives them, they cost nothing.
 func (g *gathering) current(ctx context.Context, cache *gathering, obj *v1alpha1.ClientGrant, of other, identity grant.Identity,
+	w *lifecycle.World,
 ) (*lifecycle.Rival, error) {
-	rival, err := cache.rival(ctx, obj, of)
+	rival, err := cache.rival(ctx, obj, of, w)
 	if err != nil || rival == nil || !rival.HasStake(identity) {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func (g *gathering) current(ctx context.Context, cache *gathering, obj *v1alpha1
 	} else if err != nil {
 		return nil, err
 	}
-	return g.rival(ctx, obj, other{obj: live})
+	return g.rival(ctx, obj, other{obj: live}, w)
 }
 
 // other is another ClientGrant, to be read alone; gone says that it is not there any more, and its access has not ended.
@@ -88,8 +90,9 @@ func (g *gathering) others(ctx context.Context, identity grant.Identity, known m
 	return found, err
 }
 
-// rival is what another ClientGrant is to an object; nil where it has no Auth0Tenant and owns nothing.
-func (g *gathering) rival(ctx context.Context, obj *v1alpha1.ClientGrant, of other) (*lifecycle.Rival, error) {
+// rival is what another ClientGrant is to an object; nil where its Auth0Tenant is not proven to be of the same tenant: what it
+// records is something else, then.
+func (g *gathering) rival(ctx context.Context, obj *v1alpha1.ClientGrant, of other, w *lifecycle.World) (*lifecycle.Rival, error) {
 	other := of.obj
 	r := &lifecycle.Rival{
 		Namespace: other.Namespace, Name: other.Name, Near: other.Namespace == obj.Namespace, Rank: rankOf(other),
@@ -100,8 +103,8 @@ func (g *gathering) rival(ctx context.Context, obj *v1alpha1.ClientGrant, of oth
 		Same: other.TenantKey() == obj.TenantKey(), Unresolved: true, Decide: permission{}.decide,
 	}
 	theirs, err := g.readTenant(ctx, g.reader, other.TenantKey())
-	if theirs == nil || err != nil {
-		return r, err
+	if theirs == nil || err != nil || g.ProvenHost(theirs) != g.host {
+		return nil, err
 	}
 	may, err := g.permission(ctx, theirs, other.Namespace)
 	if err != nil || !may.admits() && r.Record == nil && r.Replaces == nil {
@@ -115,7 +118,8 @@ func (g *gathering) rival(ctx context.Context, obj *v1alpha1.ClientGrant, of oth
 	r.Asks, r.Unresolved, r.Decide = asks, unresolved != nil, may.decide
 	access := g.access(theirs, session)
 	enforced := theirs.DeletionTimestamp.IsZero() && theirs.Spec.Mode == v1alpha1.ModeEnforce
-	r.Known, r.Usable, r.Untried = session != nil, enforced && access == lifecycle.Open, enforced && access == lifecycle.Untried
+	r.Known, r.Usable = session != nil, enforced && access == lifecycle.Open
+	r.Untried = enforced && access == lifecycle.Untried && isNew(theirs, w)
 	return r, nil
 }
 

@@ -44,17 +44,21 @@ func TestRivals_ThatAreRefusedAreNotAskedLive(t *testing.T) {
 		byConfigMap.Spec.ClientRef = v1alpha1.ClientReference{ConfigMapKeyRef: &v1alpha1.ConfigMapKeyReference{Name: "missing", Key: "id"}}
 		objects = append(objects, byConfigMap, asking("strangers", fmt.Sprint("stranger-", i), "read"), asking("billing", fmt.Sprint("refused-", i), "write"))
 	}
-	stored := fake.NewClientBuilder().WithScheme(testScheme(t)).WithObjects(objects...).
+	builder := fake.NewClientBuilder().WithScheme(testScheme(t)).WithObjects(objects...).
 		WithIndex(&v1alpha1.ClientGrant{}, cached.IndexAbout, func(obj client.Object) []string {
 			spec := obj.(*v1alpha1.ClientGrant).Spec
 			return []string{"client  " + spec.ClientRef.ID + " " + spec.Audience}
 		}).
-		WithIndex(&v1alpha1.ClientGrant{}, cached.IndexTenant, func(client.Object) []string { return nil }).Build()
+		WithIndex(&v1alpha1.ClientGrant{}, cached.IndexTenant, func(client.Object) []string { return nil })
+	for name, values := range cached.Auth0TenantIndexes {
+		builder.WithIndex(&v1alpha1.Auth0Tenant{}, name, func(obj client.Object) []string { return values(obj.(*v1alpha1.Auth0Tenant)) })
+	}
+	stored := builder.Build()
 	live := &countingReader{Reader: stored}
 	g := New(&Gatherer{
 		Cache: stored, Live: live, Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), TenantNamespaces: []string{"auth0"}, Start: time.Now,
-		About: cached.AboutBy(stored),
-		Gone:  func(grant.Identity) []*v1alpha1.ClientGrant { return nil },
+		About: cached.AboutBy(stored), Usable: func(*v1alpha1.Auth0Tenant) bool { return true },
+		Gone: func(grant.Identity) []*v1alpha1.ClientGrant { return nil },
 	})
 	w, _, err := g.FromServer(t.Context(), victim, lifecycle.Memory{}, false)
 	if err != nil || len(w.Rivals) != 1 || w.Rivals[0].Name != "heir" {

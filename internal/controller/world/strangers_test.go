@@ -152,6 +152,9 @@ func serverOf(t *testing.T, objects ...client.Object) client.Reader {
 	if _, err := cached.IndexClientGrants(indexing{builder: builder}); err != nil {
 		t.Fatal(err)
 	}
+	if err := cached.IndexAuth0Tenants(indexing{builder: builder}); err != nil {
+		t.Fatal(err)
+	}
 	stored := builder.Build()
 	for _, obj := range objects {
 		_ = stored.Create(t.Context(), obj) // What no API server stores is no stranger.
@@ -204,8 +207,8 @@ func decides(t *testing.T, others ...client.Object) map[string]lifecycle.Step {
 	start := time.Now().Add(-time.Hour)
 	g := New(&Gatherer{
 		Cache: &reader{stored}, Live: &reader{stored}, Sessions: sessions, Start: func() time.Time { return start },
-		About: cached.AboutBy(stored),
-		Gone:  func(grant.Identity) []*v1alpha1.ClientGrant { return nil },
+		About: cached.AboutBy(stored), Usable: func(*v1alpha1.Auth0Tenant) bool { return true },
+		Gone: func(grant.Identity) []*v1alpha1.ClientGrant { return nil },
 	})
 	now := metav1.Now()
 	situations := map[string]func(*v1alpha1.ClientGrant){

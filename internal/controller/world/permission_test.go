@@ -49,7 +49,7 @@ func TestPermission_ReadsNoNamespaceWhereItMayNot(t *testing.T) {
 func TestPermission_TakesAPIsOfEveryHostOfATenantForSystemAPIs(t *testing.T) {
 	of := &v1alpha1.Auth0Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "auth0"}, Spec: v1alpha1.Auth0TenantSpec{Domain: "acme.auth0.com"}}
 	g := newGathering(New(&Gatherer{
-		Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Start: time.Now, TenantHosts: []string{"login.acme.com"},
+		Cache: indexed(t), Sessions: tenant.NewSessions(nil, nil, 1, time.Minute), Start: time.Now, TenantHosts: []string{"login.acme.com"},
 	}), nil)
 	may, err := g.permission(t.Context(), of, "auth0")
 	if err != nil {

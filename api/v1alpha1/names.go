@@ -98,6 +98,12 @@ const (
 	EventNotWritten = "NotWritten"
 	// EventNotPermitted, on an Auth0Tenant, says which access rule fails a ClientGrant in what.
 	EventNotPermitted = "NotPermitted"
+	// EventDriftCorrected tells of a grant that somebody changed or deleted in the tenant, and that is as specified again.
+	EventDriftCorrected = "DriftCorrected"
+	// EventRefreshFailed and EventRefreshed, on an Auth0Tenant, tell when reading from the tenant begins to fail, and when it
+	// works again.
+	EventRefreshFailed = "RefreshFailed"
+	EventRefreshed     = "Refreshed"
 	// EventGrantLeft, on an Auth0Tenant, names access that may remain although no ClientGrant manages it any more.
 	EventGrantLeft = "GrantLeft"
 )

@@ -22,7 +22,7 @@ func main() {
 
 func run(args []string) error {
 	o, err := parse(args)
-	if err != nil {
+	if err != nil || o == nil {
 		return err
 	}
 	o.setLogger()
@@ -30,5 +30,6 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	o.logStart()
 	return serve(ctrl.SetupSignalHandler(), mgr)
 }

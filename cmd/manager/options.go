@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,7 +43,7 @@ type options struct {
 	workers          int
 }
 
-// parse reads the flags and refuses what cannot work, naming flag and value.
+// parse reads the flags and refuses what cannot work, naming flag and value. It returns nil where nothing is left to do.
 func parse(args []string) (*options, error) {
 	o := &options{}
 	var tenantNamespaces, watchNamespaces, allowedDomains, logLevel string
@@ -65,6 +66,7 @@ func parse(args []string) (*options, error) {
 		"`folder` with tls.crt and tls.key for --metrics-secure; default: a certificate that the process makes for itself")
 	set.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 turns them off")
 	set.StringVar(&logLevel, "log-level", "info", "lowest `level` that is logged: debug, info, warn or error")
+	showVersion := set.Bool("version", false, "print the version and end")
 	set.IntVar(&o.workers, "workers", 16, "`number` of ClientGrants that are reconciled at once")
 	switch err := set.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -72,6 +74,10 @@ func parse(args []string) (*options, error) {
 		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("%w; --help names every flag", err)
+	}
+	if *showVersion {
+		_, err := fmt.Printf("manager %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return nil, err
 	}
 	if set.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q: everything is set by flags, see --help", set.Arg(0))
@@ -185,4 +191,11 @@ func (o *options) setLogger() {
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
 	slog.SetDefault(slog.New(handler)) // It takes what the standard library's own logger says, too.
+}
+
+// logStart says what starts, and what it may do.
+func (o *options) logStart() {
+	slog.Info("Starting clientgrant-operator", "version", version, "goVersion", runtime.Version(), "namespace", o.namespace,
+		"tenantNamespaces", o.tenantNamespaces, "watchNamespaces", o.watchNamespaces, "allowedDomains", o.allowedDomains,
+		"readOnly", o.readOnly, "leaderElect", o.leaderElect, "workers", o.workers)
 }

@@ -105,10 +105,14 @@ func (c *Client) exchange(request *http.Request, call apiCall) (apiAnswer, passa
 		defer func() { _ = response.Body.Close() }()
 		got = read(response, call.limit)
 	}
+	told := Response{
+		Method: call.method, Route: call.route, Status: got.status, RateLimit: got.rateLimit, Duration: time.Since(start),
+	}
+	if to, ok := request.Context().Value(responseKey{}).(*Response); ok {
+		*to = told
+	}
 	if c.observe != nil {
-		c.observe(Response{
-			Method: call.method, Route: call.route, Status: got.status, RateLimit: got.rateLimit, Duration: time.Since(start),
-		})
+		c.observe(told)
 	}
 	return got, way, err
 }

@@ -29,3 +29,10 @@ func correlationID(ctx context.Context) string {
 	id, _ := ctx.Value(correlationKey{}).(string)
 	return id
 }
+
+type responseKey struct{}
+
+// WithResponse returns a context whose API call tells how it went in to, for a log. What is not sent leaves that as it is.
+func WithResponse(ctx context.Context, to *Response) context.Context {
+	return context.WithValue(ctx, responseKey{}, to)
+}

@@ -50,7 +50,7 @@ var _ = Describe("Deleting a ClientGrant that names a grant which was there firs
 		Eventually(gone(obj)).Should(BeTrue())
 		Expect(remote.Grants()).To(ConsistOf(held))
 		Expect(sent(remote, "")).To(BeEmpty())
-		Expect(eventsOf(obj)()).To(BeEmpty())
+		expectNoDeeds(obj)
 	}
 
 	DescribeTable("leaves it untouched, and sends nothing, where no rule admits the namespace",

@@ -45,7 +45,7 @@ var _ = Describe("A ClientGrant that cannot be fulfilled says what to do", func(
 		for _, o := range []*v1alpha1.ClientGrant{create(obj), create(missing)} {
 			Eventually(conditionOf(o)).Should(Equal("False TenantNotReady"))
 			Expect(messageOf(o)).To(Equal(`Auth0Tenant "` + o.Spec.TenantRef.Name + `" does not exist in namespace "` + namespace +
-				`", or does not admit this namespace.`))
+				`", or does not admit this namespace: check spec.tenantRef, or ask whoever owns it for an access rule.`))
 			expectNothingOwned(o)
 		}
 		resync(tenant)

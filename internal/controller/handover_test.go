@@ -153,7 +153,8 @@ var _ = Describe("A ClientGrant that is renamed", func() {
 			expectKept(renamed)
 			Expect(sent(remote, "")).To(BeEmpty())
 			Eventually(eventsOf(renamed)).Should(ContainElement(v1alpha1.EventHandedOver))
-			Expect(auditOf(old)).To(ContainElement(And(HaveField("Cause", "hand-over"), HaveField("GrantID", held.ID),
+			lines, _ := auditOf(old)
+			Expect(lines).To(ContainElement(And(HaveField("Cause", "hand-over"), HaveField("GrantID", held.ID),
 				HaveField("Successor", renamed.Namespace+"/"+renamed.Name))))
 			Expect(eventsOf(tenant)()).To(BeEmpty())
 		})

@@ -73,7 +73,7 @@ var _ = Describe("After a restart", func() {
 		loser.ObjectMeta = grantFor(remote, tenant).ObjectMeta
 		create(loser)
 		Eventually(conditionOf(loser)).Should(Equal("False Conflict"))
-		Eventually(eventsOf(dropped)).Should(HaveLen(1))
+		Eventually(eventsOf(dropped)).Should(ConsistOf(v1alpha1.EventCreated, v1alpha1.ReasonScopesDropped))
 
 		before := versions()
 		stop()

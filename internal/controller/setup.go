@@ -63,15 +63,16 @@ func SetUp(mgr ctrl.Manager, settings Settings) error {
 	}
 	installation := settings.Installation
 	installation.Namespaced = len(settings.Namespaces) > 0
+	recorder := mgr.GetEventRecorder("clientgrant-operator")
 	clientGrants := &clientgrant.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("clientgrant-operator"),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: recorder,
 		Sessions: sessions, Guard: settings.Guard, Workers: settings.Workers, Namespaced: installation.Namespaced,
 		TenantNamespaces: installation.TenantNamespaces, TenantHosts: installation.TenantHosts(), Usable: installation.Allows,
 		Queue: grants, Tenants: tenants,
 	}
 	err = (&auth0tenant.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Sessions: sessions, Installation: installation, Namespaces: settings.Namespaces,
-		Guard: settings.Guard, UserAgent: settings.UserAgent, Queue: tenants, Grants: grants,
+		Guard: settings.Guard, UserAgent: settings.UserAgent, Events: recorder, Queue: tenants, Grants: grants,
 		Pending: clientGrants.Pending, Begin: clientGrants.Begin,
 	}).SetupWithManager(mgr)
 	if err != nil {

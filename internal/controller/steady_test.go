@@ -65,7 +65,7 @@ var _ = Describe("With nothing to do", func() {
 		}
 		Expect(bodies(remote, http.MethodPatch)).To(Equal([]string{`{"scope":["a"]}`}))
 		Expect(statesOf(obj)).To(HaveExactElements("none", "False Progressing", "True Available"))
-		Eventually(eventsOf(obj)).Should(ConsistOf(v1alpha1.EventCreated, v1alpha1.EventUpdated))
+		Eventually(eventsOf(obj)).Should(ConsistOf(v1alpha1.EventCreated, v1alpha1.EventDriftCorrected))
 		Consistently(eventsOf(obj)).Should(HaveLen(2))
 	})
 })

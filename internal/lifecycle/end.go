@@ -128,7 +128,11 @@ func (d *decision) orphan(records []*grant.Record) Step {
 					d.Tenant.Name, d.howToRelease(d.record, d.replaces)))
 			}
 		}
-		d.left = append(d.left, Left{r.Identity, "its deletionPolicy is Orphan"})
+		why := "its deletionPolicy is Orphan"
+		if !d.Object.Orphan {
+			why = "the deletionPolicy of the Auth0Tenant is Orphan"
+		}
+		d.left = append(d.left, Left{r.Identity, why})
 	}
 	return d.release("")
 }

@@ -13,7 +13,8 @@ func (d *decision) entitled() *status.State {
 	owns := d.record != nil || d.replaces != nil
 	t := &d.Tenant
 	if !t.Exists || !t.Admits && !owns {
-		s := tenantNotReady("Auth0Tenant %q does not exist in namespace %q, or does not admit this namespace.", t.Name, t.Namespace)
+		s := tenantNotReady("Auth0Tenant %q does not exist in namespace %q, or does not admit this namespace: check spec.tenantRef, or ask "+
+			"whoever owns it for an access rule.", t.Name, t.Namespace)
 		s.KeepsReady = owns // What was only observed nobody may look at any more.
 		return s
 	}

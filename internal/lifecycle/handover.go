@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
@@ -30,7 +31,11 @@ func (d *decision) claim() *Step {
 func (d *decision) conflict(owner *Rival) *Step {
 	switch {
 	case !owner.Near:
-		return d.waitFor(adoptionRefused(), d.Tenant.Interval)
+		s := adoptionRefused()
+		if owner.Same {
+			s.ForOwner = fmt.Sprintf("ClientGrant %s/%s owns the grant.", owner.Namespace, owner.Name)
+		}
+		return d.waitFor(s, d.Tenant.Interval)
 	case owner.Deleting:
 		return d.waitFor(status.Working(v1alpha1.ReasonConflict,
 			"ClientGrant %q owns this grant and is being deleted: this one takes it over.", owner.Name), d.Tenant.Interval)

@@ -23,7 +23,7 @@ type mutation struct {
 
 var mutations = []mutation{
 	{"takes whatever is found for its own", "own.go", `return r.ID != "" || held.MadeFrom`, `return true || held.MadeFrom`, "one object that refuses to adopt"},
-	{"adopts under Refuse", "own.go", `return w.Object.Adopt && w.Tenant`, `return w.Tenant`, "one object that refuses to adopt"},
+	{"adopts under Refuse", "own.go", `return w.Object.Adopt && w.adoption`, `return w.adoption`, "one object that refuses to adopt"},
 	{"trusts a 204", "revoke.go", "if !d.acted(r) {", "if !d.acted(r) || d.Memory.Deletions != nil {", "one object and strangers"},
 	{"takes an old look for proof", "revoke.go", "held, s = d.see(r.Identity, d.proofFrom(r, since))", "_ = since", "one object and strangers"},
 	{"looks before a request has had its time", "request.go", "return latest(since, w.lateUntil(r))", "return since", "one object that refuses to adopt"},

@@ -28,7 +28,7 @@ func (d *decision) report() Step {
 	}
 	switch {
 	case !d.record.Of(d.Wanted) && !d.mayAdopt(*held):
-		return d.wait(adoptionRefused())
+		return d.wait(d.adoptionRefused(*held))
 	case held.IsSystem:
 		return d.wait(systemGrant())
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/policy"
 	"github.com/clientgrants/clientgrant-operator/internal/status"
 )
 
@@ -77,9 +78,10 @@ func (d *decision) learnID(held grant.Grant) {
 }
 
 // mayAdopt is the adoption gate: the spec wants it, and the rule that allows what the grant will be gives the right to it.
-func (w *World) mayAdopt(held grant.Grant) bool {
-	return w.Object.Adopt && w.Tenant.Decide(held.Identity(w.Tenant.Host), grant.Over(w.Object.Fields, held),
-		v1alpha1.RightAdoptExisting).Allowed
+func (w *World) mayAdopt(held grant.Grant) bool { return w.Object.Adopt && w.adoption(held).Allowed }
+
+func (w *World) adoption(held grant.Grant) policy.Decision {
+	return w.Tenant.Decide(held.Identity(w.Tenant.Host), grant.Over(w.Object.Fields, held), v1alpha1.RightAdoptExisting)
 }
 
 const (
@@ -98,7 +100,7 @@ func (d *decision) refuseAdoption(held grant.Grant) *Step {
 	if held.IsSystem && d.mayAdopt(held) {
 		return d.waitFor(systemGrant(), 0)
 	}
-	return d.waitFor(adoptionRefused(), 0)
+	return d.waitFor(d.adoptionRefused(held), 0)
 }
 
 // takeBack withdraws the record of a grant that is not to be had. The one that it was to replace stays in force. Before the finalizer
@@ -132,6 +134,15 @@ func (d *decision) drop(r *grant.Record, handedOver bool) *Step {
 	d.replaces = nil
 	s := d.do(Write{Yields: true}, nil)
 	s.Cause = why
+	return s
+}
+
+// adoptionRefused leaves it to the tenant's owner to know what the rules lack.
+func (w *World) adoptionRefused(held grant.Grant) *status.State {
+	s := adoptionRefused()
+	if decision := w.adoption(held); w.Object.Adopt && !decision.Allowed {
+		s.ForOwner = decision.ForOwner
+	}
 	return s
 }
 

@@ -87,7 +87,8 @@ func (d *decision) limited() *Step {
 	if !d.Tenant.Near {
 		text = "The Auth0Tenant's limit of deletions is used up, or this namespace's share of it"
 	}
-	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionHeld, "%s: the grant is revoked later. %s", text, d.howToRelease(d.record, d.replaces)), wait)
+	return d.waitFor(status.Waiting(v1alpha1.ReasonDeletionHeld, "%s: the grant is revoked after %s at the earliest. %s", text,
+		d.Tenant.DeletionsFrom.UTC().Format("15:04:05 MST"), d.howToRelease(d.record, d.replaces)), wait)
 }
 
 // mayRevoke is why the tenant may not be asked and told for this deletion; nil where it may.

@@ -3,14 +3,11 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/status"
 )
-
-// reasonUnknown stands for that of a condition which is not there yet.
-const reasonUnknown = "Unknown"
 
 // counts holds how many ClientGrants of a namespace use an Auth0Tenant, and how they are. All those that name none that is there
 // are counted as one: their authors could write any text.
@@ -44,7 +41,7 @@ func (c counts) add(obj *v1alpha1.ClientGrant) {
 		counted = &count{byReason: map[string]int{}}
 		c.users[of] = counted
 	}
-	reason := readyReason(obj.Status.Conditions)
+	reason := status.ReasonOf(obj.Status.Conditions)
 	counted.byReason[reason]++
 	if reason == v1alpha1.ReasonNotPermitted && (obj.Status.Origin != "" || obj.Status.Replaces != nil) {
 		counted.frozen++
@@ -74,11 +71,4 @@ func (c counts) tell(out chan<- prometheus.Metric) {
 		tell(driftedGrants, counted.drifted, of.tenant, of.namespace)
 		tell(deletionsHeld, counted.heldUp, of.tenant, of.namespace)
 	}
-}
-
-func readyReason(conditions []metav1.Condition) string {
-	if ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); ready != nil {
-		return ready.Reason
-	}
-	return reasonUnknown
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
+	"github.com/clientgrants/clientgrant-operator/internal/status"
 	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
 
@@ -111,7 +112,7 @@ func (c *States) tellTenant(out chan<- prometheus.Metric, obj *v1alpha1.Auth0Ten
 	if meta.IsStatusConditionTrue(obj.Status.Conditions, v1alpha1.ConditionReady) {
 		ready = 1
 	}
-	tell(tenantReady, ready, readyReason(obj.Status.Conditions))
+	tell(tenantReady, ready, status.ReasonOf(obj.Status.Conditions))
 	session := c.Sessions.Get(budget.Key(key), string(obj.UID))
 	if session == nil {
 		return

@@ -28,6 +28,7 @@ var flags = map[string][]string{
 	"namespace":                 {"Not_A_Namespace", "two.labels"},
 	"read-only":                 {"perhaps"},
 	"tenant-namespaces":         {"fine,Not_Fine"},
+	"version":                   {"perhaps"},
 	"workers":                   {"0", "-1", "1001", "many"},
 }
 
@@ -45,6 +46,13 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	for _, flag := range shipped {
 		g.Expect(flags).To(HaveKey(flag[1]), "config/manager sets a flag that this test does not know")
 	}
+}
+
+func TestVersionIsPrinted(t *testing.T) {
+	g := NewWithT(t)
+	asked := runManager(g, "--version")
+	g.Expect(asked.ExitCode()).To(BeZero())
+	g.Expect(asked.Output()).To(MatchRegexp(`^manager \S+ \(go\S+, \S+/\S+\)\n$`))
 }
 
 func TestWrongFlagIsRefusedAtOnce(t *testing.T) {

@@ -44,8 +44,13 @@ func TestNamespacedInstallationNeedsNoClusterRole(t *testing.T) {
 	})
 	byName := w.withRule("named", v1alpha1.RuleNamespaces{From: v1alpha1.NamespacesFromNames, Names: []string{harness.Namespace}})
 	w.account, w.refusals = namespacedAccount, true // Rights are asked about above; whether they do is seen below.
-	w.start("--leader-elect", "--watch-namespaces="+harness.Namespace)
+	started := w.start("--leader-elect", "--watch-namespaces="+harness.Namespace)
 	w.ready(byName)
+	for _, said := range []string{
+		`"msg":"Starting clientgrant-operator","version":"`, `"watchNamespaces":["` + harness.Namespace + `"]`, `"allowedDomains":["`, `"readOnly":false`,
+	} {
+		w.Expect(started.Output()).To(ContainSubstring(said))
+	}
 	w.Eventually(func() string { return w.condition(byLabel) }).Should(Equal("False RulesUnsupported"))
 
 	w.grant.Spec.TenantRef.Name = byName.Name

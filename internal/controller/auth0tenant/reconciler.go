@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -40,6 +41,8 @@ type Reconciler struct {
 	Guard func() error
 	// UserAgent of the requests.
 	UserAgent string
+	// Events tells of changes; it may lose them.
+	Events events.EventRecorder
 	// Queue takes the Auth0Tenants that something else wakes, Grants the ClientGrants of an Auth0Tenant that changed.
 	Queue, Grants *wake.Queue
 
@@ -73,8 +76,8 @@ type knownTenant struct {
 	request string
 	asked   time.Time
 	refresh int
-	// open says that there was a usable session the last time.
-	open bool
+	// open says that there was a usable session the last time, failing that it told of refreshes that fail.
+	open, failing bool
 }
 
 // +kubebuilder:rbac:groups=auth0.clientgrants.dev,resources=auth0tenants,verbs=get;list;watch;patch
@@ -167,12 +170,15 @@ func (r *Reconciler) finish(ctx context.Context, obj, stored *v1alpha1.Auth0Tena
 		if err != nil {
 			return ctrl.Result{}, client.IgnoreNotFound(err)
 		}
+		r.tellChange(ctx, obj, stored)
 	}
+	r.tellRefresh(ctx, obj, known)
 	return ctrl.Result{RequeueAfter: s.After}, nil
 }
 
-// answer starts the refresh that the annotation asks for, and answers it in the status when it came to its end. What was
-// refused since this pass looked at the session is told first, by the next one.
+// answer starts the refresh that the annotation asks for, and answers it in the status when it came to its end. One that fails
+// is tried again: it is answered only once it succeeds, or beside a condition that says that it cannot. What was refused since this
+// pass looked at the session is told first, by the next one.
 func (r *Reconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant, told *outcome.Outcome) {
 	request := obj.Annotations[v1alpha1.ReconcileRequestAnnotation]
 	if request == "" || request == obj.Status.LastHandledReconcileAt {
@@ -190,7 +196,7 @@ func (r *Reconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant, told 
 	if told.Ready && health.Suspect {
 		return
 	}
-	if health.Completed >= known.refresh || health.Failed.After(known.asked) {
+	if health.Completed >= known.refresh || !told.Ready && health.Failed.After(known.asked) {
 		obj.Status.LastHandledReconcileAt = request
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -43,7 +44,7 @@ func reconcilerOf(t *testing.T, failing interceptor.Funcs, objects ...client.Obj
 	sessions := tenant.NewSessions(func(budget.Key) {}, func(budget.Key) {}, 1, time.Minute)
 	t.Cleanup(sessions.CloseAll)
 	return &Reconciler{
-		Client: stored, Live: stored, Sessions: sessions, Queue: &wake.Queue{}, Grants: &wake.Queue{},
+		Client: stored, Live: stored, Sessions: sessions, Events: &events.FakeRecorder{}, Queue: &wake.Queue{}, Grants: &wake.Queue{},
 		Installation: Installation{TenantNamespaces: []string{"auth0"}, AllowedDomains: []string{"*.auth0.com"}},
 		Pending:      func(types.NamespacedName) []types.NamespacedName { return nil }, Begin: func() {},
 		known: map[types.NamespacedName]*knownTenant{}, turns: wake.NewTurns(1),

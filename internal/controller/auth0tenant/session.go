@@ -69,6 +69,9 @@ func healthOf(obj *v1alpha1.Auth0Tenant, open *tenant.Session, known *knownTenan
 		return &outcome.Outcome{State: *status.Working(reasonOr(s.Reason, v1alpha1.ReasonAPIUnavailable), "%s", s.Message)}
 	}
 	s := &outcome.Outcome{State: status.State{Reason: v1alpha1.ReasonAvailable, Message: accepted(open.Config(), known.excess, health.Took), Ready: true}}
+	if failure := refreshFailure(open); failure != nil {
+		s.Message += " But reading from the tenant fails, and is tried again: " + failure.Error()
+	}
 	if health.Err != nil {
 		s.After = deadline
 	}

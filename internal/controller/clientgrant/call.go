@@ -45,11 +45,12 @@ func (p *pass) call(ctx context.Context, s *lifecycle.Step) error {
 // whatever happens after.
 func (p *pass) create(ctx context.Context, do lifecycle.Create) (lifecycle.Answer, error) {
 	p.auditWrite("Creating a grant", do.Cause, do.Identity, "", grant.Difference{Added: do.Body.Scope})
-	held, err := p.around.Session.Create(p.correlated(ctx), budget.Key(p.key), do.Identity, do.Body)
+	held, err := p.around.Session.Create(p.traced(ctx), budget.Key(p.key), do.Identity, do.Body)
+	p.auditAnswer(held.ID, err)
 	if err != nil {
 		return answered(err)
 	}
-	p.past.created = "Created grant " + held.ID + "."
+	p.past.made = madeBy(do, held.ID)
 	return lifecycle.Answer{At: time.Now(), Held: &held}, nil
 }
 
@@ -57,14 +58,15 @@ func (p *pass) create(ctx context.Context, do lifecycle.Create) (lifecycle.Answe
 func (p *pass) change(ctx context.Context, do lifecycle.Change) (lifecycle.Answer, error) {
 	difference := grant.Describe(do.Fields, *p.world.Seen[do.Identity].Grant)
 	p.auditWrite("Changing a grant", do.Cause, do.Identity, do.ID, difference)
-	held, err := p.around.Session.Change(p.correlated(ctx), budget.Key(p.key), do.Identity, do.ID, do.Fields)
+	held, err := p.around.Session.Change(p.traced(ctx), budget.Key(p.key), do.Identity, do.ID, do.Fields)
+	p.auditAnswer(do.ID, err)
 	if auth0.IsNotFound(err) {
 		return lifecycle.Answer{At: time.Now()}, outcome.Unavailable(err) // It vanished between looking and writing: look again.
 	}
 	if err != nil {
 		return answered(err)
 	}
-	p.eventUpdated(do.ID, difference)
+	p.eventUpdated(do, difference)
 	return lifecycle.Answer{At: time.Now(), Held: &held}, nil
 }
 
@@ -76,7 +78,8 @@ func (p *pass) delete(ctx context.Context, do lifecycle.Delete) (lifecycle.Answe
 	all := p.world.Seen[do.Identity].Grant.All()
 	held := all[slices.IndexFunc(all, func(g grant.Grant) bool { return g.ID == do.ID })]
 	p.auditWrite("Deleting a grant", do.Cause, do.Identity, do.ID, grant.Difference{Removed: held.Scope})
-	_, err := p.around.Session.Delete(p.correlated(ctx), budget.Key(p.key), do.Identity, do.ID)
+	_, err := p.around.Session.Delete(p.traced(ctx), budget.Key(p.key), do.Identity, do.ID)
+	p.auditAnswer(do.ID, err)
 	if err == nil || auth0.IsNotFound(err) {
 		p.eventRevoked(do.Identity, do.ID)
 		return lifecycle.Answer{At: time.Now()}, nil

@@ -33,7 +33,7 @@ func (p *pass) gate(ctx context.Context, s *lifecycle.Step) error {
 		!sameTenant(p.around.Tenant, around.Tenant) {
 		return outcome.ErrStale
 	}
-	p.world, p.around = now, around
+	p.world, p.around, p.editor = now, around, editorOf(live)
 	return nil
 }
 

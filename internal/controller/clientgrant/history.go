@@ -13,6 +13,7 @@ import (
 	"github.com/clientgrants/clientgrant-operator/internal/controller/world"
 	"github.com/clientgrants/clientgrant-operator/internal/lifecycle"
 	"github.com/clientgrants/clientgrant-operator/internal/ownership"
+	"github.com/clientgrants/clientgrant-operator/internal/status"
 )
 
 // past is what the operator remembers of one ClientGrant between two passes. It is lost with the process, and nothing depends
@@ -32,10 +33,14 @@ type past struct {
 	writtenAt time.Time
 	// parked is since when the object waits for its turn to call the tenant; zero where it does not.
 	parked time.Time
-	// created is an event that tells of a grant once the status records it.
-	created string
-	// ownerTold is the generation at which the owner of the tenant was told that the object is not permitted.
-	ownerTold int64
+	// made is an event that tells of a grant once the status records it.
+	made *made
+	// told is the reason of the Ready condition that was told last.
+	told string
+	// troubled says that an event told that the object is not Ready, and none that it is again.
+	troubled bool
+	// ownerTold is what the owner of the tenant was told last of why the object is refused.
+	ownerTold string
 }
 
 // A cache that lags behind is waited for: a pass over an older version than the operator's own last one plans writes that
@@ -56,6 +61,9 @@ func (p *past) isAhead(version string) bool {
 	order, err := resourceversion.CompareResourceVersion(version, p.written)
 	return err == nil && order < 0
 }
+
+// toldBefore stands for what an earlier process told.
+const toldBefore = "?"
 
 // history holds the past of every ClientGrant. One object has one pass at a time; the lock guards the map alone. The zero
 // value is ready.
@@ -118,8 +126,9 @@ func (p *past) notice(obj *v1alpha1.ClientGrant) {
 func newPast(obj *v1alpha1.ClientGrant, start time.Time) *past {
 	p := &past{
 		uid: obj.UID, generation: obj.Generation, tenant: obj.TenantKey(), request: obj.Status.LastHandledReconcileAt,
-		memory: lifecycle.Memory{Since: start},
+		memory: lifecycle.Memory{Since: start}, told: status.ReasonOf(obj.Status.Conditions),
 	}
+	p.troubled = status.IsTrouble(obj.Status.Conditions) && !isTenants(p.told)
 	if !obj.CreationTimestamp.Time.Before(start.Truncate(time.Second)) { // Kubernetes tells whole seconds.
 		p.memory.Since = time.Now()
 	}
@@ -127,10 +136,10 @@ func newPast(obj *v1alpha1.ClientGrant, start time.Time) *past {
 	if ready == nil {
 		return p
 	}
-	if ready.Reason == v1alpha1.ReasonNotPermitted {
-		p.ownerTold = ready.ObservedGeneration
-	}
 	if ready.ObservedGeneration == obj.Generation {
+		if p.told == v1alpha1.ReasonNotPermitted || p.told == v1alpha1.ReasonAdoptionRefused {
+			p.ownerTold = toldBefore
+		}
 		p.recall(ready, obj)
 	}
 	return p

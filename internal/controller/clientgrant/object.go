@@ -84,8 +84,14 @@ type teller struct {
 	// adopted tells of a grant, leaving of those that stay in the tenant: once the status records it.
 	adopted string
 	leaving []lifecycle.Left
-	// attempt marks the next write to the tenant, in the audit log and in the tenant's own.
-	attempt string
+	// attempt is the next write to the tenant, or the last one.
+	attempt attempt
+	// editor is the field manager that changed the spec last, where the API server was asked.
+	editor string
+	// muted says that events about the object would be refused.
+	muted bool
+	// said is the state that the status is to tell, before it was put into words for the object's namespace.
+	said status.State
 }
 
 // setRecords takes a step's records into the status that is to be told.

@@ -61,7 +61,7 @@ func (p *pass) record(ctx context.Context, s *lifecycle.Step, do lifecycle.Write
 	case do.Owns && s.Cause == lifecycle.CauseAdoption:
 		p.adopted = s.Record.ID // It is told once the finalizer is there.
 	case do.Owns && s.Cause == lifecycle.CauseHandOver:
-		p.eventTookOver(s.Record.ID)
+		p.eventTookOver(s.Record)
 	case s.Cause == lifecycle.CauseHandOver:
 		p.eventHandedOver()
 	}

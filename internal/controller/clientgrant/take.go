@@ -18,7 +18,7 @@ type pass struct{ teller }
 
 func (r *Reconciler) newPass(ctx context.Context, key types.NamespacedName, stored *v1alpha1.ClientGrant, past *past) *pass {
 	of := object{Reconciler: r, key: key, stored: stored, obj: stored.DeepCopy(), past: past, gone: isTombstone(key)}
-	return &pass{teller{object: of, log: ctrl.LoggerFrom(ctx)}}
+	return &pass{teller{object: of, log: ctrl.LoggerFrom(ctx), muted: r.isMuted(ctx, stored)}}
 }
 
 // errReleased ends a pass after which the object is no longer held by the operator.
@@ -73,8 +73,8 @@ func (p *pass) carry(s *lifecycle.Step) {
 	default:
 		p.setRecords(s)
 	}
-	if s.Lost && p.past.created == "" && p.stored.Status.GrantID == "" {
-		p.past.created = "Created grant " + s.Record.ID + "; the answer to the request had been lost."
+	if s.Lost && p.past.made == nil && p.stored.Status.GrantID == "" {
+		p.past.made = &made{v1alpha1.EventCreated, "Created grant " + s.Record.ID + "; the answer to the request had been lost."}
 	}
 	if s.Held != nil {
 		p.tellHeld(s)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -118,9 +119,12 @@ func (t *teller) finish(ctx context.Context, err error) (ctrl.Result, error) {
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if t.past.created != "" && t.stored.Status.GrantID != "" {
-		t.event(v1alpha1.EventCreated, "%s", t.past.created)
-		t.past.created = ""
+	if !o.Silent {
+		t.tellChange()
+	}
+	if t.past.made != nil && t.stored.Status.GrantID != "" {
+		t.eventMade(t.past.made)
+		t.past.made = nil
 	}
 	switch {
 	case o.Retry:
@@ -134,13 +138,14 @@ func (t *teller) finish(ctx context.Context, err error) (ctrl.Result, error) {
 // tellState writes a state to the status, and returns when to look again.
 func (t *teller) tellState(o *outcome.Outcome) time.Duration {
 	told := &t.obj.Status
+	t.said = o.State
 	t.conditions().Set(t.told(&o.State))
 	told.ObservedGeneration = t.obj.Generation
 	if told.Origin == "" && (o.Stalled || t.around.Tenant == nil) {
 		told.Drift, told.ScopeCount = nil, nil // Of what is not its own nothing is told.
 	}
-	if t.past.request != "" {
-		told.LastHandledReconcileAt = t.past.request
+	if kept := o.KeepsReady && meta.IsStatusConditionTrue(told.Conditions, v1alpha1.ConditionReady); t.past.request != "" && !kept {
+		told.LastHandledReconcileAt = t.past.request // What could not be looked at is not answered beside an older Ready.
 	}
 	return t.tellContested(o.After)
 }
@@ -152,11 +157,26 @@ func (t *teller) told(s *status.State) *status.State {
 		told.Message += " Another ClientGrant asks for this grant too: deleting this one does not end the access."
 	}
 	of := &t.world.Tenant
+	if s.Reason == v1alpha1.ReasonTenantNotReady && !of.Exists && t.obj.Spec.TenantRef.Namespace == "" {
+		told.Message += " spec.tenantRef.namespace was left out, so that it is looked for in this namespace: if it is in another one, " +
+			"create this ClientGrant again with that."
+	}
+	if s.Ready && t.lacksOrphan() {
+		told.Message += " But no access rule that allows this grant gives the right Orphan: deleting this ClientGrant will wait, unless " +
+			"spec.deletionPolicy is Delete."
+	}
 	if !of.Near && of.Exists && (s.Reason == v1alpha1.ReasonTenantNotReady || s.Reason == v1alpha1.ReasonAPIUnavailable) {
 		told.Reason, told.Working = v1alpha1.ReasonTenantNotReady, false
 		told.Message = fmt.Sprintf("Auth0Tenant %q in namespace %q is not ready.", of.Name, of.Namespace)
 	}
 	return &told
+}
+
+// lacksOrphan says whether the spec wants the grant to stay in the tenant, and the rules do not give the right to that.
+func (t *teller) lacksOrphan() bool {
+	w := &t.world
+	return w.Object.Orphan && !w.Tenant.Orphans && w.Object.Record != nil &&
+		!w.Tenant.Decide(w.Object.Record.Identity, w.Object.Fields, v1alpha1.RightOrphan).Allowed
 }
 
 // tellContested sets the condition while it holds, and returns when it has to be looked at again.

@@ -117,7 +117,7 @@ type AccessRule struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="the name of a rule has lower-case letters, digits and - only, and begins and ends with a letter or digit"
 	Name string `json:"name"`
 	// namespaces says whose ClientGrants the rule speaks of.
 	// +required
@@ -211,8 +211,8 @@ type Auth0TenantSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[1-9][0-9]{0,4})?$`
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="domain is immutable: create another Auth0Tenant for the other domain"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[1-9][0-9]{0,4})?$')",message="domain is a host alone, without https:// and without a slash, such as acme.eu.auth0.com; a port may follow: host:8443"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="domain is immutable: create another Auth0Tenant for the other domain, or delete this one and create it again, which is safe while no ClientGrant owns a grant"
 	Domain string `json:"domain"`
 	// managementAudience is the identifier of the tenant's Management API:
 	// https://HOST/api/v2/ with the tenant's own host, the slash at the end
@@ -221,7 +221,7 @@ type Auth0TenantSpec struct {
 	// Auth0Tenant shares anything with others of it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=300
-	// +kubebuilder:validation:Pattern=`^https://[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[1-9][0-9]{0,4})?/api/v2/$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https://[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[1-9][0-9]{0,4})?/api/v2/$')",message="managementAudience is https://HOST/api/v2/, the slash at the end included, such as https://acme.eu.auth0.com/api/v2/"
 	ManagementAudience string `json:"managementAudience,omitempty"`
 	// credentials of the Auth0 application that the operator uses. Whoever can
 	// read them can grant themselves everything in the tenant.
@@ -303,6 +303,18 @@ type AcceptedCredentials struct {
 	Host string `json:"host,omitempty"`
 }
 
+// UnmanagedGrants are grants that no ClientGrant names, without those of Auth0
+// itself and of the operator's own application.
+type UnmanagedGrants struct {
+	// count of them.
+	// +optional
+	Count int32 `json:"count,omitempty"`
+	// names of them, 20 at most.
+	// +optional
+	// +listType=atomic
+	Names []string `json:"names,omitempty"`
+}
+
 // Auth0TenantStatus is what the operator last saw.
 type Auth0TenantStatus struct {
 	// observedGeneration is the generation that the conditions speak of; -1 before
@@ -322,6 +334,11 @@ type Auth0TenantStatus struct {
 	// host share a budget, and their ClientGrants who owns a grant.
 	// +optional
 	Accepted *AcceptedCredentials `json:"accepted,omitempty"`
+	// unmanaged are the grants of the tenant that no ClientGrant names, as the last
+	// refresh found them that the annotation asked for. Absent where that did not
+	// read the whole list, because looking up the clients took fewer calls.
+	// +optional
+	Unmanaged *UnmanagedGrants `json:"unmanaged,omitempty"`
 	// lastHandledReconcileAt is the last value of the annotation
 	// reconcile.fluxcd.io/requestedAt that was acted on.
 	// +optional

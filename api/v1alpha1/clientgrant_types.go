@@ -100,7 +100,7 @@ type ConfigMapKeyReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="key is the name of a key of the ConfigMap: letters, digits, -, _ and . only"
 	Key string `json:"key"`
 }
 
@@ -112,7 +112,7 @@ type ClientReference struct {
 	// client ID is not a secret.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
-	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]{1,128}$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]{1,128}$')",message="id is a client ID: letters, digits, _ and - only; look for a space or a line break"
 	ID string `json:"id,omitempty"`
 	// configMapKeyRef reads the client ID of the application from a ConfigMap in
 	// the same namespace. While it cannot be read, the grant that exists is kept;
@@ -155,6 +155,7 @@ type ClientGrantSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=600
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[[:space:]]|[[:space:]]$')",message="audience begins or ends with a space or a line break, which no API's identifier does: remove it"
 	Audience string `json:"audience"`
 	// subjectType says for whom the application may ask for tokens: for itself
 	// (client) or on behalf of a user (user). An application may hold one grant of
@@ -170,7 +171,7 @@ type ClientGrantSpec struct {
 	// +kubebuilder:validation:MaxItems=1000
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=280
-	// +kubebuilder:validation:items:Pattern=`^\S+$`
+	// +kubebuilder:validation:items:XValidation:rule="!self.matches('[[:space:]]')",message="a scope has no spaces: write one item of the list for each scope"
 	Scopes []string `json:"scopes,omitzero"`
 	// allowAllScopes: true grants every scope of the API, those that are defined
 	// later included, instead of scopes. To switch back, set it to false and list
@@ -224,6 +225,9 @@ type ClientGrantSpec struct {
 type Origin string
 
 const (
+	// OriginCreating says that the operator wants to create the grant, and does not
+	// know of one yet: the request is planned, was refused or is not answered.
+	OriginCreating Origin = "Creating"
 	// OriginCreated says that the operator created the grant.
 	OriginCreated Origin = "Created"
 	// OriginAdopted says that the grant was there first.
@@ -234,7 +238,8 @@ const (
 // operator alone writes it: whoever can write it can adopt and revoke.
 type OwnershipRecord struct {
 	// origin says how the grant came to be owned: Created by the operator, or
-	// Adopted because it was in the tenant first. Absent: no grant is owned.
+	// Adopted because it was in the tenant first; Creating while there is none that
+	// is known. Absent: no grant is owned.
 	// +optional
 	Origin Origin `json:"origin,omitempty"`
 	// tenant is the host of the Auth0 tenant that holds the grant: that of the
@@ -265,7 +270,8 @@ type OwnershipRecord struct {
 
 // Drift summarises how the tenant differs from the spec.
 type Drift struct {
-	// summary counts scopes that would be added and removed: "+2 -1".
+	// summary counts scopes that would be added and removed: "+2 -1"; "unmanaged"
+	// where nothing would be changed.
 	// +optional
 	Summary string `json:"summary,omitempty"`
 	// added counts scopes that the spec names and the tenant lacks.
@@ -274,11 +280,17 @@ type Drift struct {
 	// removed counts scopes that the tenant holds and the spec does not name.
 	// +optional
 	Removed int32 `json:"removed,omitempty"`
-	// names of what differs, 20 at most: fields as the spec calls them, scopes
-	// with + where they would be added and - where they would be removed.
+	// names of what enforcing would change, 20 at most: fields as the spec calls
+	// them, scopes with + where they would be added and - where they would be
+	// removed.
 	// +optional
 	// +listType=atomic
 	Names []string `json:"names,omitempty"`
+	// unmanaged are the fields that the spec leaves out and that give more access
+	// than their closed value: enforcing leaves them as they are.
+	// +optional
+	// +listType=atomic
+	Unmanaged []string `json:"unmanaged,omitempty"`
 }
 
 // ClientGrantStatus is what the operator last saw and did.
@@ -287,6 +299,10 @@ type ClientGrantStatus struct {
 	// the first reconcile.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// client is the application that the spec names, for display and selection: its
+	// client ID, or the group of defaultFor.
+	// +optional
+	Client string `json:"client,omitempty"`
 	// The grant that this object owns.
 	OwnershipRecord `json:",inline"`
 	// replaces is the grant that is being replaced after the spec named another
@@ -321,15 +337,17 @@ type ClientGrantStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=cgr,categories=auth0
 // +kubebuilder:selectablefield:JSONPath=`.spec.audience`
+// +kubebuilder:selectablefield:JSONPath=`.status.client`
 // +kubebuilder:selectablefield:JSONPath=`.status.clientID`
 // +kubebuilder:selectablefield:JSONPath=`.spec.tenantRef.name`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Tenant",type=string,JSONPath=`.spec.tenantRef.name`
-// +kubebuilder:printcolumn:name="Client",type=string,JSONPath=`.status.clientID`
+// +kubebuilder:printcolumn:name="Client",type=string,JSONPath=`.status.client`
 // +kubebuilder:printcolumn:name="Audience",type=string,JSONPath=`.spec.audience`
 // +kubebuilder:printcolumn:name="Drift",type=string,JSONPath=`.status.drift.summary`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`,priority=1
 // +kubebuilder:printcolumn:name="Scope count",type=integer,JSONPath=`.status.scopeCount`,priority=1
 // +kubebuilder:printcolumn:name="Origin",type=string,JSONPath=`.status.origin`,priority=1
 // +kubebuilder:printcolumn:name="Grant ID",type=string,JSONPath=`.status.grantID`,priority=1

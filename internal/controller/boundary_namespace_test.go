@@ -36,7 +36,9 @@ func expectInvisible(remote *sim.Running, obj *v1alpha1.ClientGrant) string {
 	Expect(remote.Log()).To(BeEmpty())
 	status := obj.Status.DeepCopy()
 	meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionReady)
-	Expect(*status).To(Equal(v1alpha1.ClientGrantStatus{ObservedGeneration: obj.Generation, Conditions: []metav1.Condition{}}))
+	Expect(*status).To(Equal(v1alpha1.ClientGrantStatus{
+		ObservedGeneration: obj.Generation, Client: obj.Spec.ClientRef.ID, Conditions: []metav1.Condition{},
+	}))
 	return messageOf(obj)
 }
 

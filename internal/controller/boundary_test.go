@@ -176,7 +176,7 @@ var _ = Describe("A ClientGrant that asks for what no rule covers", Ordered, Con
 		Entry("an audience of another scheme", audience("http://api.example.com/"), audience("https://api.example.com/http://")),
 		Entry("an audience that goes on before the slash", audience("https://api.example.com.evil.com/"), audience("https://api.example.com/.evil.com/")),
 		Entry("an audience that ends before the slash", audience("https://api.example.com"), audience("https://api.example.com/")),
-		Entry("an audience that begins earlier", audience(" https://api.example.com/"), audience("https://api.example.com/ ")),
+		Entry("an audience that begins earlier", audience("a https://api.example.com/"), audience("https://api.example.com/ a")),
 		Entry("an audience with the covered one as its user", audience("https://api.example.com@evil.com/"), audience("https://api.example.com/@evil.com/")),
 		Entry("an audience with the covered one in its path", audience("https://evil.com/https://api.example.com/"), audience("https://api.example.com/https://evil.com/")),
 		Entry("an audience with the covered one on its second line", audience("https://evil.com/\nhttps://api.example.com/"), audience("https://api.example.com/\nhttps://evil.com/")),

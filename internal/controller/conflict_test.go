@@ -53,7 +53,7 @@ var _ = Describe("Two ClientGrants of one identity", func() {
 		resync(tenant)
 		Expect(remote.Grants()).To(Equal(held))
 		Expect(sent(remote, "")).To(BeEmpty())
-		Expect(eventsOf(tenant)()).To(BeEmpty())
+		Expect(timesLeft(tenant)()).To(BeZero())
 	})
 
 	It("are one again when the owner is deleted", func() {

@@ -91,7 +91,7 @@ var _ = Describe("Who does not get a grant that another ClientGrant owns", func(
 		Eventually(told).ShouldNot(ContainSubstring(endsNothing))
 		Expect(remote.Grants()).To(ConsistOf(held))
 		Expect(sent(remote, "")).To(BeEmpty())
-		Expect(eventsOf(tenant)()).To(BeEmpty())
+		Expect(timesLeft(tenant)()).To(BeZero())
 	})
 
 	DescribeTable("never touches the grant when it is deleted",
@@ -105,7 +105,7 @@ var _ = Describe("Who does not get a grant that another ClientGrant owns", func(
 			resync(tenant)
 			Expect(remote.Grants()).To(ConsistOf(held))
 			Expect(sent(remote, "")).To(BeEmpty())
-			Expect(eventsOf(tenant)()).To(BeEmpty())
+			Expect(timesLeft(tenant)()).To(BeZero())
 			awaitReady(owner)
 		},
 		Entry("in the owner's namespace"),

@@ -112,8 +112,8 @@ var _ = Describe("The fields of a grant", func() {
 		held := *remoteOf(remote, obj)
 		remote.ClearLog()
 		resync(tenant)
-		Eventually(func() *v1alpha1.Drift { return reload(obj).Status.Drift }).Should(HaveField("Names",
-			ConsistOf("organizationUsage", "allowAnyOrganization")))
+		Eventually(func() *v1alpha1.Drift { return reload(obj).Status.Drift }).Should(And(HaveField("Summary", "unmanaged"),
+			HaveField("Names", BeEmpty()), HaveField("Unmanaged", ConsistOf("organizationUsage", "allowAnyOrganization"))))
 		Expect(readyOf(obj)).To(Equal("True Available"))
 		Expect(sent(remote, "")).To(BeEmpty())
 		Expect(*remoteOf(remote, obj)).To(Equal(held))

@@ -255,7 +255,7 @@ var _ = Describe("A grant that gives more than the rules allow in what the spec 
 		resync(tenant)
 		Eventually(conditionOf(obj)).Should(Equal("False NotPermitted"))
 		Expect(is(obj, v1alpha1.ConditionStalled)).To(BeTrue())
-		Expect(obj.Status.Drift.Names).To(ContainElement("organizationUsage"))
+		Expect(obj.Status.Drift.Unmanaged).To(ConsistOf("organizationUsage"))
 		Eventually(func() []string { return sent(remote, "") }).Should(ConsistOf("PATCH /client-grants/" + obj.Status.GrantID + ` {"scope":["read:a"]}`))
 		Expect(remoteOf(remote, obj).OrganizationUsage).To(Equal("require"))
 		Eventually(notesAbout(tenant, obj)).Should(HaveLen(1))

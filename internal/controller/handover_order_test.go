@@ -70,7 +70,7 @@ var _ = Describe("An owner that lets go of a grant", func() {
 		awaitEnd(owner)
 		expectTaken(next)
 		Expect(sent(remote, "")).To(BeEmpty())
-		Expect(eventsOf(tenant)()).To(BeEmpty())
+		Expect(timesLeft(tenant)()).To(BeZero())
 	},
 		Entry("in mode Enforce", func() {}),
 		Entry("in mode Suspend", func() { edit(owner, inMode(v1alpha1.ModeSuspend)) }),
@@ -142,7 +142,7 @@ var _ = Describe("An owner that lets go of a grant", func() {
 		awaitEnd(owner)
 		awaitEnd(next)
 		Expect(sent(remote, "")).To(Equal([]string{"DELETE /client-grants/" + held.ID}))
-		Expect(eventsOf(tenant)()).To(BeEmpty())
+		Expect(timesLeft(tenant)()).To(BeZero())
 	},
 		Entry("while the operator runs", true),
 		Entry("while it does not", false),
@@ -217,7 +217,7 @@ var _ = Describe("An owner that lets go of a grant", func() {
 		lookAgain(owner)
 		lose(owner)
 		expectTaken(next)
-		Expect(eventsOf(tenant)()).To(BeEmpty())
+		Expect(timesLeft(tenant)()).To(BeZero())
 	})
 
 	It("gives it to one that uses another Auth0Tenant of the same Auth0 tenant, also when that comes up later", func() {

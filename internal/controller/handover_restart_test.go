@@ -73,7 +73,7 @@ var _ = Describe("A restart in the middle", func() {
 			}
 			Expect(remote.GrantCount()).To(BeZero())
 			Expect(interrupted).To(BeNumerically(">=", 3))
-			Expect(eventsOf(tenant)()).To(BeEmpty())
+			Expect(timesLeft(tenant)()).To(BeZero())
 		})
 	}
 

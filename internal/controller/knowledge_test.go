@@ -133,6 +133,6 @@ var _ = Describe("Nothing is written on old knowledge", func() {
 			Eventually(gone(o)).Should(BeTrue())
 		}
 		Expect(remote.GrantCount()).To(BeZero())
-		Expect(eventsOf(tenant)()).To(BeEmpty())
+		Expect(timesLeft(tenant)()).To(BeZero())
 	})
 })

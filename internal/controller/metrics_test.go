@@ -181,9 +181,13 @@ var _ = Describe("The metrics", func() {
 		for range 3 {
 			foreign(remote, grantFor(remote, tenant, "a"), "a")
 		}
+		itself := remote.AddAPI(sim.API{Identifier: "https://of-the-operator/"})
+		remote.AddGrant(sim.Grant{ClientID: remote.ClientID(), Audience: itself.Identifier})
 		before := float64(time.Now().Unix())
 		resync(tenant)
 		await(`unmanaged_grants{}`, 3)
+		Expect(tenant.Status.Unmanaged).To(HaveField("Count", BeEquivalentTo(3)))
+		Expect(tenant.Status.Unmanaged.Names).To(And(HaveLen(3), HaveEach(HavePrefix("grant of client "))))
 		await(`refresh_calls{}`, 1)
 		await(`refresh_interval_seconds{}`, 600)
 		Expect(series(tenant)).To(HaveKeyWithValue(`refresh_verified_timestamp_seconds{}`,

@@ -136,7 +136,7 @@ var _ = Describe("Leaving a grant behind", func() {
 		Eventually(conditionOf(heir)).Should(Equal("True Available"))
 		Expect(remote.Grants()).To(ConsistOf(held))
 		Expect(sent(remote, "")).To(BeEmpty())
-		Expect(eventsOf(tenant)()).To(BeEmpty())
+		Expect(timesLeft(tenant)()).To(BeZero())
 	})
 
 	It("is what the message advises where a namespace that may is being deleted", func() {

@@ -70,14 +70,14 @@ var _ = Describe("What becomes of the grant of a deleted ClientGrant", func() {
 		Eventually(gone(obj)).Should(BeTrue())
 		Expect(remote.Grants()).To(ConsistOf(held))
 		Expect(sent(remote, "")).To(BeEmpty())
-		Eventually(eventsOf(tenant)).Should(ConsistOf(v1alpha1.EventGrantLeft))
+		Eventually(timesLeft(tenant)).Should(Equal(1))
 		Expect(countLeft(tenant)).To(BeEquivalentTo(1))
 	}
 	expectRevoked := func() {
 		GinkgoHelper()
 		Eventually(gone(obj)).Should(BeTrue())
 		Expect(remote.GrantCount()).To(BeZero())
-		Expect(eventsOf(tenant)()).To(BeEmpty())
+		Expect(timesLeft(tenant)()).To(BeZero())
 		Expect(countLeft(tenant)).To(BeZero())
 	}
 	expectBlocked := func() {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -64,6 +65,14 @@ func notesOf(obj client.Object) func() []string {
 			}
 		}
 		return notes
+	}
+}
+
+// timesLeft is how often the owner of a tenant was told that access may remain.
+func timesLeft(of *v1alpha1.Auth0Tenant) func() int {
+	return func() int {
+		left := slices.DeleteFunc(eventsOf(of)(), func(reason string) bool { return reason != v1alpha1.EventGrantLeft })
+		return len(left)
 	}
 }
 

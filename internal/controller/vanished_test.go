@@ -55,11 +55,11 @@ var _ = Describe("A ClientGrant that goes although the operator's finalizer hold
 	expectRevoked := func() {
 		GinkgoHelper()
 		Eventually(remote.GrantCount).Should(BeZero())
-		Consistently(eventsOf(tenant)).Should(BeEmpty())
+		Consistently(timesLeft(tenant)).Should(BeZero())
 	}
 	expectLeft := func() {
 		GinkgoHelper()
-		Eventually(eventsOf(tenant)).Should(ConsistOf(v1alpha1.EventGrantLeft))
+		Eventually(timesLeft(tenant)).Should(Equal(1))
 		Expect(remote.GrantCount()).To(Equal(1))
 		Expect(countLeft(tenant)).To(BeEquivalentTo(1))
 	}
@@ -92,7 +92,7 @@ var _ = Describe("A ClientGrant that goes although the operator's finalizer hold
 		remove(secret)
 		Eventually(conditionOf(tenant)).Should(Equal("False SecretNotFound"))
 		lose(obj)
-		Consistently(eventsOf(tenant)).Should(BeEmpty())
+		Consistently(timesLeft(tenant)).Should(BeZero())
 		create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: secret.Name}, Data: secret.Data})
 		expectRevoked()
 	})
@@ -118,7 +118,7 @@ var _ = Describe("A ClientGrant that goes although the operator's finalizer hold
 		refusal := remote.Inject(sim.Fault{Method: http.MethodDelete, Route: routeGrant, Status: http.StatusForbidden, Times: -1})
 		lose(obj)
 		Eventually(refusal.Hits).ShouldNot(BeZero())
-		Consistently(eventsOf(tenant)).Should(BeEmpty())
+		Consistently(timesLeft(tenant)).Should(BeZero())
 		Expect(countLeft(tenant)).To(BeZero())
 	})
 

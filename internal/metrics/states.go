@@ -129,6 +129,6 @@ func (c *States) tellTenant(out chan<- prometheus.Metric, obj *v1alpha1.Auth0Ten
 	tell(refreshCalls, float64(stats.Calls))
 	tell(refreshVerified, float64(stats.Verified.UnixMilli())/1000)
 	if stats.Unmanaged != nil {
-		tell(unmanagedGrants, float64(*stats.Unmanaged))
+		tell(unmanagedGrants, float64(stats.Unmanaged.Count))
 	}
 }

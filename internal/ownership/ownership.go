@@ -33,8 +33,11 @@ func toStatus(record *grant.Record) v1alpha1.OwnershipRecord {
 		return v1alpha1.OwnershipRecord{}
 	}
 	origin := v1alpha1.OriginCreated
-	if record.Adopted {
+	switch {
+	case record.Adopted:
 		origin = v1alpha1.OriginAdopted
+	case record.ID == "":
+		origin = v1alpha1.OriginCreating
 	}
 	return v1alpha1.OwnershipRecord{
 		Origin: origin, Tenant: record.Tenant, ClientID: record.ClientID, DefaultFor: record.DefaultFor, Audience: record.Audience,

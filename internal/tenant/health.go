@@ -36,9 +36,8 @@ type Stats struct {
 	Calls int
 	// Interval is the time from one look to the next: the configured one, or longer where the budget stretches it.
 	Interval time.Duration
-	// Unmanaged is how many grants of the tenant are not tracked; nil unless that look was at the whole list. Grants that
-	// belong to Auth0 itself do not count.
-	Unmanaged *int
+	// Unmanaged are the grants of the tenant that are not tracked, to be read alone; nil unless that look was at the whole list.
+	Unmanaged *Unmanaged
 }
 
 // Health of the session.

@@ -20,7 +20,7 @@ func TestStats_OfAFullListingTellGrantsThatNobodyTracks(t *testing.T) {
 		before := time.Now()
 		w.refresh(t)
 		stats := w.session.Stats()
-		if stats.Unmanaged == nil || *stats.Unmanaged != 30 {
+		if stats.Unmanaged == nil || stats.Unmanaged.Count != 30 {
 			t.Errorf("after a listing: %+v, want 30 unmanaged", stats)
 		}
 		if stats.Calls != 6 || stats.Verified.Before(before) {
@@ -28,7 +28,7 @@ func TestStats_OfAFullListingTellGrantsThatNobodyTracks(t *testing.T) {
 		}
 		w.track(clients(20, 25)...)
 		w.refresh(t)
-		if stats := w.session.Stats(); stats.Unmanaged == nil || *stats.Unmanaged != 25 {
+		if stats := w.session.Stats(); stats.Unmanaged == nil || stats.Unmanaged.Count != 25 {
 			t.Errorf("after five more are tracked: %+v", stats)
 		}
 	}, pages(10), fill(50))
@@ -41,7 +41,7 @@ func TestStats_OfLookUpsDoNotTellGrantsThatNobodyTracks(t *testing.T) {
 		for _, name := range clients(2, 20) {
 			w.session.Track(key(name))
 		}
-		if stats := w.session.Stats(); stats.Unmanaged == nil || *stats.Unmanaged != 30 {
+		if stats := w.session.Stats(); stats.Unmanaged == nil || stats.Unmanaged.Count != 30 {
 			t.Errorf("until the next refresh: %+v", stats)
 		}
 		w.ClearLog()

@@ -18,8 +18,8 @@ type listing struct {
 	told  time.Time
 	pages int
 	found map[grant.Identity]*grant.Grant
-	// unmanaged counts the grants on these pages that are not tracked, but for those that cannot be.
-	unmanaged int
+	// unmanaged are the grants on these pages that are not tracked.
+	unmanaged Unmanaged
 }
 
 // prepare begins the walk, also again where the place in the list is too old.
@@ -29,18 +29,35 @@ func (l *listing) prepare(now time.Time) {
 	}
 }
 
+// Unmanaged are grants of the tenant that are not tracked, without those that belong to Auth0 itself and those of the operator's own
+// application.
+type Unmanaged struct {
+	Count int
+	// Names of the first of them.
+	Names []string
+}
+
+// mostNames bounds the names that are kept.
+const mostNames = 20
+
+func (u *Unmanaged) add(identity grant.Identity) {
+	if u.Count++; len(u.Names) < mostNames {
+		u.Names = append(u.Names, identity.String())
+	}
+}
+
 // add takes over a page. The grants of identities that are not tracked are only counted.
-func (l *listing) add(page auth0.Page, host string, tracked *inventory) {
+func (l *listing) add(page auth0.Page, of Config, tracked *inventory) {
 	l.pages++
 	l.next, l.told = page.Next, time.Now()
 	for _, held := range page.Grants {
-		identity := held.Identity(host)
+		identity := held.Identity(of.Host)
 		if tracked.tracks(identity) {
 			grant.Intern(&held.Audience)
 			grant.InternAll(held.Scope)
 			l.found[identity] = held.Beside(l.found[identity])
-		} else if !held.IsSystem {
-			l.unmanaged++
+		} else if !held.IsSystem && (held.ClientID != of.ClientID || of.ClientID == "") {
+			l.unmanaged.add(identity)
 		}
 	}
 }

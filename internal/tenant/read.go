@@ -37,7 +37,7 @@ func (r *reader) listPage(ctx context.Context) {
 	if s.refresh.listing != l {
 		return // Refresh asked for a newer one meanwhile.
 	}
-	l.add(page, s.config.Host, s.inventory)
+	l.add(page, s.config, s.inventory)
 	changed := keySet{}
 	if page.Next == "" {
 		s.inventory.merge(s.inventory.trackedSince(l.began), l.found, l.began, changed)

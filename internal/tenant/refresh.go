@@ -32,8 +32,8 @@ type refresh struct {
 	calls int
 	cost  int
 	took  time.Duration
-	// unmanaged is how many grants are not tracked; nil unless the last complete look was at the whole list.
-	unmanaged *int
+	// unmanaged are the grants that are not tracked; nil unless the last complete look was at the whole list.
+	unmanaged *Unmanaged
 }
 
 // setInterval changes the interval; the next refresh follows the new one.
@@ -127,7 +127,7 @@ func (r *refresh) listed(l *listing) {
 	if r.running && len(r.lookups) == 0 {
 		r.finish(l.began)
 	}
-	r.unmanaged = new(l.unmanaged)
+	r.unmanaged = &l.unmanaged
 }
 
 // longer deals with a list that has more pages than it had: how many is not known. Once reading on would cost more than

@@ -21,6 +21,8 @@ type Config struct {
 	Host string
 	// Proven is the host that accepted the credentials: sessions of one have a tenant in common.
 	Proven string
+	// ClientID is the operator's own application.
+	ClientID string
 	// SystemHosts are hosts, beside the configured ones, that a token names as the tenant's own.
 	SystemHosts []string
 	// Interval between two refreshes.

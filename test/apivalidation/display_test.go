@@ -39,7 +39,8 @@ func TestGet_PrintsAClientGrant(t *testing.T) {
 	g.Expect(k8s.Create(t.Context(), grant)).To(Succeed())
 	grant.Status = v1alpha1.ClientGrantStatus{
 		ObservedGeneration: 1,
-		OwnershipRecord:    v1alpha1.OwnershipRecord{Origin: v1alpha1.OriginAdopted, ClientID: "Zk3", GrantID: "cgr_1"},
+		Client:             "Zk3",
+		OwnershipRecord:    v1alpha1.OwnershipRecord{Origin: v1alpha1.OriginAdopted, GrantID: "cgr_1"},
 		Drift:              &v1alpha1.Drift{Summary: "+2 -1"},
 		ScopeCount:         new(int32(7)),
 	}
@@ -57,7 +58,7 @@ func TestGet_PrintsAClientGrant(t *testing.T) {
 		{"Drift", "+2 -1"},
 		{"Age", "0s"},
 	}))
-	g.Expect(wide).To(Equal([]cell{{"Scope count", float64(7)}, {"Origin", "Adopted"}, {"Grant ID", "cgr_1"}}))
+	g.Expect(wide).To(Equal([]cell{{"Mode", "Enforce"}, {"Scope count", float64(7)}, {"Origin", "Adopted"}, {"Grant ID", "cgr_1"}}))
 }
 
 func TestGet_PrintsAnAuth0Tenant(t *testing.T) {

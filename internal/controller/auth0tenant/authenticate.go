@@ -6,8 +6,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,7 +41,7 @@ func (r *Reconciler) authenticate(ctx context.Context, obj *v1alpha1.Auth0Tenant
 	if s != nil {
 		return s
 	}
-	known.proof = tried.proof
+	known.proof, known.clientID = tried.proof, credentials.ClientID
 	known.systemHosts = append(slices.Clone(tried.token.Audiences), tried.token.Issuer)
 	known.excess = grant.Without(tried.token.Scopes, writeScopes)
 	request := types.NamespacedName(key)
@@ -58,6 +59,15 @@ func (r *Reconciler) authenticate(ctx context.Context, obj *v1alpha1.Auth0Tenant
 	known.fingerprint = fingerprint
 	known.backoff.succeed()
 	return healthOf(obj, open, known)
+}
+
+// awaited says whether a ClientGrant waits for the Auth0Tenant: it is not Ready for its generation, or is being deleted.
+func (r *Reconciler) awaited(ctx context.Context, key types.NamespacedName) bool {
+	list, err := r.grants().of(ctx, key)
+	return err == nil && slices.ContainsFunc(list.Items, func(obj v1alpha1.ClientGrant) bool {
+		ready := meta.FindStatusCondition(obj.Status.Conditions, v1alpha1.ConditionReady)
+		return !obj.DeletionTimestamp.IsZero() || ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != obj.Generation
+	})
 }
 
 // recorded are the grants that the ClientGrants of an Auth0Tenant have acted on: after a start, one look at the tenant
@@ -93,9 +103,9 @@ func (r *Reconciler) try(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *
 		known.backoff = backoff{of: attempt}
 	}
 	open := r.Sessions.Get(budget.Key(client.ObjectKeyFromObject(obj)), string(obj.UID))
-	if wait := time.Until(known.backoff.until); wait > 0 {
+	if wait := known.backoff.wait(r.awaited(ctx, client.ObjectKeyFromObject(obj))); wait > 0 {
 		again := known.backoff.told(open)
-		again.After = wait
+		again.After = min(wait, firstRefused)
 		return tried{}, &again
 	}
 	proof := r.prove(ctx, obj, credentials)
@@ -170,7 +180,7 @@ func refusedToken(obj *v1alpha1.Auth0Tenant, err error) *outcome.Outcome {
 		return outcome.Stalled(v1alpha1.ReasonAudienceMismatch, "The tenant %q has no Management API %q: re-create this object with the tenant's own "+
 			"identifier in spec.managementAudience, https://TENANT.REGION.auth0.com/api/v2/.", obj.Spec.Domain, obj.APIIdentifier())
 	case answered && !token.Unavailable():
-		return outcome.Stalled(v1alpha1.ReasonInvalidCredentials, "Auth0 refused the credentials in Secret %q: %s. Correct the Secret or the application in Auth0.",
+		return outcome.Stalled(v1alpha1.ReasonInvalidCredentials, "Auth0 refused the credentials in Secret %q: %s. Correct the Secret or the application in Auth0."+whenTried,
 			obj.Spec.Credentials.SecretRef.Name, err)
 	}
 	return outcome.Waiting(v1alpha1.ReasonAPIUnavailable, "No token could be had from %q: %s. Check spec.domain, which can only be changed by re-creating this object.",
@@ -214,6 +224,6 @@ func missingScopes(granted []string, readOnly bool) []string {
 }
 
 func insufficientScope(missing []string) *outcome.Outcome {
-	return outcome.Stalled(v1alpha1.ReasonInsufficientScope, "The application lacks the Management API scopes %s: grant them in Auth0.",
+	return outcome.Stalled(v1alpha1.ReasonInsufficientScope, "The application lacks the Management API scopes %s: grant them in Auth0."+whenTried,
 		status.Names(missing))
 }

@@ -24,7 +24,8 @@ type backoff struct {
 	// failure is what the attempt came to; nil where a token was issued.
 	failure *outcome.Outcome
 	count   int
-	until   time.Time
+	// tried is when that was, until when the next one is due where nobody waits for it.
+	tried, until time.Time
 	// accepted is when credentials were last accepted.
 	accepted time.Time
 }
@@ -36,7 +37,7 @@ func (b *backoff) succeed() {
 	if now.Sub(b.accepted) > 2*lastRefused { // Longer than any wait between two attempts.
 		b.count = 0
 	}
-	b.accepted, b.until = now, now
+	b.accepted, b.tried, b.until = now, now, now
 	if b.count > 0 {
 		b.until = now.Add(min(firstRefused<<min(b.count-1, 20), lastRefused))
 	}
@@ -52,9 +53,26 @@ func (b *backoff) fail(o *outcome.Outcome) {
 	}
 	wait := max(min(first<<min(b.count, 20), last), o.After)
 	b.count++
-	b.failure, b.until = o, time.Now().Add(wait)
-	o.After = wait
+	b.tried = time.Now()
+	b.failure, b.until = o, b.tried.Add(wait)
+	if o.After = wait; o.Stalled {
+		o.After = min(wait, firstRefused) // By then somebody may wait.
+	}
 }
+
+// wait is the time until the next attempt. While somebody waits for credentials that were refused, it is not put off longer than
+// after the first refusal.
+func (b *backoff) wait(awaited bool) time.Duration {
+	until, refused := b.until, b.failure == nil || b.failure.Stalled
+	if soon := b.tried.Add(firstRefused); awaited && refused && soon.Before(until) {
+		until = soon
+	}
+	return time.Until(until)
+}
+
+// whenTried is told beside credentials that Auth0 refuses, as nothing tells the operator that they were corrected there.
+const whenTried = " They are tried again within a minute while a ClientGrant waits, else within 30 minutes; at once when the Secret " +
+	"changes, or on request: set the annotation " + v1alpha1.ReconcileRequestAnnotation + " to a new value."
 
 // told is what the last attempt showed. A token that was issued and then refused lacks a scope, where the tenant said so.
 func (b *backoff) told(open *tenant.Session) outcome.Outcome {
@@ -65,5 +83,5 @@ func (b *backoff) told(open *tenant.Session) outcome.Outcome {
 		return *insufficientScope([]string{open.Health().Lacking})
 	}
 	return *outcome.Stalled(v1alpha1.ReasonInvalidCredentials,
-		"Auth0 issues tokens for these credentials, but its Management API refuses them: see the tenant's log.")
+		"Auth0 issues tokens for these credentials, but its Management API refuses them: see the tenant's log."+whenTried)
 }

@@ -130,7 +130,7 @@ func fromSecret(obj *v1alpha1.Auth0Tenant, data map[string][]byte) (credentials,
 	case strings.TrimSpace(secret) != secret:
 		return invalid("has a value of key %q that begins or ends with a space or a line break: remove it.", keyClientSecret)
 	case !read.mayGoTo(obj.Spec.Domain):
-		return invalid("is for another domain than spec.domain (its key %q): it is not sent there.", keyDomain)
+		return invalid("is for another domain than spec.domain (its key %q), and is not sent there: correct that key, or name another Secret.", keyDomain)
 	}
 	return read, nil
 }

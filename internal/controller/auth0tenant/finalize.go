@@ -45,9 +45,12 @@ func (r *Reconciler) finalize(ctx context.Context, obj *v1alpha1.Auth0Tenant) (*
 		return inUse, nil
 	}
 	if count > 0 {
+		what := "their grants are revoked. To keep the access instead, set spec.deletionPolicy to Orphan before that."
+		if obj.Spec.DeletionPolicy == v1alpha1.DeletionPolicyOrphan {
+			what = "their grants stay in the tenant (spec.deletionPolicy is Orphan)."
+		}
 		return outcome.Waiting(v1alpha1.ReasonInUse,
-			"ClientGrants that own grants in this tenant: %d, such as %s. Delete them first; they are revoked while this object waits.",
-			count, first), nil
+			"ClientGrants that own grants in this tenant: %d, such as %s. Delete them while this object waits: %s", count, first, what), nil
 	}
 	released := obj.DeepCopy()
 	controllerutil.RemoveFinalizer(released, v1alpha1.TenantFinalizer)

@@ -74,8 +74,13 @@ func allowedBySchema(t testing.TB, field string) func(string) bool {
 		t.Fatal(err)
 	}
 	value := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties[field]
-	pattern := regexp.MustCompile(value.Pattern)
-	if value.Pattern == "" || value.MaxLength == nil {
+	var pattern *regexp.Regexp
+	for _, validation := range value.XValidations {
+		if found := regexp.MustCompile(`^self\.matches\('(.*)'\)$`).FindStringSubmatch(validation.Rule); found != nil {
+			pattern = regexp.MustCompile(found[1])
+		}
+	}
+	if pattern == nil || value.MaxLength == nil {
 		t.Fatalf("%s is not bounded", field)
 	}
 	return func(text string) bool { return pattern.MatchString(text) && int64(len(text)) <= *value.MaxLength }

@@ -62,8 +62,8 @@ type Reconciler struct {
 type knownTenant struct {
 	uid        types.UID
 	generation int64
-	// fingerprint of the credentials that the session uses.
-	fingerprint string
+	// fingerprint of the credentials that the session uses, clientID the application.
+	fingerprint, clientID string
 	// proof is what was found out about the credentials that the session uses.
 	proof proof
 	// systemHosts are what the last token named as the tenant's own.
@@ -196,9 +196,22 @@ func (r *Reconciler) answer(obj *v1alpha1.Auth0Tenant, known *knownTenant, told 
 	if told.Ready && health.Suspect {
 		return
 	}
-	if health.Completed >= known.refresh || !told.Ready && health.Failed.After(known.asked) {
+	completed := health.Completed >= known.refresh
+	if completed {
+		obj.Status.Unmanaged = unmanaged(session)
+	}
+	if completed || !told.Ready && health.Failed.After(known.asked) {
 		obj.Status.LastHandledReconcileAt = request
 	}
+}
+
+// unmanaged is what the last refresh found that no ClientGrant names; nil where it did not read the whole list.
+func unmanaged(session *tenant.Session) *v1alpha1.UnmanagedGrants {
+	found := session.Stats().Unmanaged
+	if found == nil {
+		return nil
+	}
+	return &v1alpha1.UnmanagedGrants{Count: int32(found.Count), Names: found.Names} //nolint:gosec // a tenant has no billions of grants
 }
 
 // tellGrants wakes the ClientGrants of an Auth0Tenant when its spec or whether it can be used changed.

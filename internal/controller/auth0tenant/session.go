@@ -111,7 +111,7 @@ func reasonOr(reason, otherwise string) string {
 func (r *Reconciler) sessionConfig(obj *v1alpha1.Auth0Tenant, known *knownTenant) tenant.Config {
 	return tenant.Config{
 		Name: string(obj.UID), Host: obj.CanonicalHost(), Proven: known.proof.host, Interval: obj.ResyncInterval(), ReadOnly: r.Installation.mode(obj) == v1alpha1.ModeObserve,
-		SystemHosts: known.systemHosts,
+		ClientID: known.clientID, SystemHosts: known.systemHosts,
 	}
 }
 

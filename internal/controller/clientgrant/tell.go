@@ -34,14 +34,14 @@ func (t *teller) tellHeld(s *lifecycle.Step) {
 	case s.Plan != nil:
 		told.Drift = drift(grant.Describe(*s.Plan, held), wider)
 	case len(wider) > 0:
-		told.Drift = drift(grant.Difference{}, wider)
+		told.Drift = &v1alpha1.Drift{Summary: "unmanaged", Unmanaged: wider}
 	}
 }
 
 // drift summarises a difference, bounded in names and size.
-func drift(difference grant.Difference, wider []string) *v1alpha1.Drift {
+func drift(difference grant.Difference, unmanaged []string) *v1alpha1.Drift {
 	summary := &v1alpha1.Drift{
-		Summary: difference.Summary(),
+		Summary: difference.Summary(), Unmanaged: unmanaged,
 		Added:   int32(len(difference.Added)),   //nolint:gosec // bounded by the spec's schema
 		Removed: int32(len(difference.Removed)), //nolint:gosec // a tenant's answer is bounded to megabytes
 	}
@@ -56,7 +56,6 @@ func drift(difference grant.Difference, wider []string) *v1alpha1.Drift {
 		}
 	}
 	add("", difference.Fields)
-	add("", wider)
 	add("+", difference.Added)
 	add("-", difference.Removed)
 	return summary
@@ -141,6 +140,7 @@ func (t *teller) tellState(o *outcome.Outcome) time.Duration {
 	t.said = o.State
 	t.conditions().Set(t.told(&o.State))
 	told.ObservedGeneration = t.obj.Generation
+	told.Client = t.client()
 	if told.Origin == "" && (o.Stalled || t.around.Tenant == nil) {
 		told.Drift, told.ScopeCount = nil, nil // Of what is not its own nothing is told.
 	}
@@ -177,6 +177,18 @@ func (t *teller) lacksOrphan() bool {
 	w := &t.world
 	return w.Object.Orphan && !w.Tenant.Orphans && w.Object.Record != nil &&
 		!w.Tenant.Decide(w.Object.Record.Identity, w.Object.Fields, v1alpha1.RightOrphan).Allowed
+}
+
+// client is the application that the spec names. Of a ConfigMap no value is told that no access rule covers.
+func (t *teller) client() string {
+	w, ref := &t.world, &t.obj.Spec.ClientRef
+	switch {
+	case ref.ConfigMapKeyRef == nil:
+		return ref.ID + ref.DefaultFor // One of the two is empty.
+	case w.Unresolved == nil && w.Tenant.Exists && w.Tenant.OperatorsKnown && w.Tenant.Decide(w.Wanted, w.Object.Fields).Allowed:
+		return w.Wanted.ClientID
+	}
+	return t.obj.Status.ClientID
 }
 
 // tellContested sets the condition while it holds, and returns when it has to be looked at again.

@@ -105,6 +105,117 @@ var _ = Describe("What became of an object", func() {
 		))
 	})
 
+	It("can be found out afterwards, whatever reason it went through", func() {
+		remote := startTenant()
+		tenant := readyTenant(remote, allowing())
+		obj := grantFor(remote, tenant, "read:users")
+		owned, other := available(grantFor(remote, tenant, "a")), available(grantFor(remote, tenant, "a"))
+		theirs, system := grantFor(remote, tenant, "a"), grantFor(remote, tenant, "a")
+		foreign(remote, theirs)
+		remote.AddGrant(sim.Grant{ClientID: system.Spec.ClientRef.ID, Audience: system.Spec.Audience, IsSystem: true})
+		itself := obj.Spec.DeepCopy()
+		spec := func(change func(*v1alpha1.ClientGrantSpec)) func() {
+			return func() { edit(obj, func(o *v1alpha1.ClientGrant) { change(&o.Spec) }) }
+		}
+		as := func(of *v1alpha1.ClientGrant, policy v1alpha1.AdoptionPolicy) func() {
+			return spec(func(s *v1alpha1.ClientGrantSpec) {
+				s.ClientRef, s.Audience, s.AdoptionPolicy = of.Spec.ClientRef, of.Spec.Audience, policy
+			})
+		}
+		back := spec(func(s *v1alpha1.ClientGrantSpec) {
+			s.ClientRef, s.Audience, s.Scopes, s.Mode = itself.ClientRef, itself.Audience, []string{"read:users"}, v1alpha1.ModeEnforce
+			if s.AllowAllScopes != nil {
+				s.AllowAllScopes = new(false)
+			}
+		})
+		ofTenant := func(change func(*v1alpha1.Auth0TenantSpec)) {
+			edit(tenant, func(t *v1alpha1.Auth0Tenant) { change(&t.Spec) })
+		}
+		mode := func(mode v1alpha1.Mode) func() { return spec(func(s *v1alpha1.ClientGrantSpec) { s.Mode = mode }) }
+		fails := func(status int) func() {
+			return func() {
+				remote.ClearFaults()
+				remote.Inject(sim.Fault{Method: http.MethodPost, Route: routeGrants, Times: -1, Status: status})
+			}
+		}
+		path := []struct {
+			do     func()
+			reason string
+		}{
+			{func() { fails(503)(); create(obj) }, v1alpha1.ReasonAPIUnavailable},
+			{fails(400), v1alpha1.ReasonRejected},
+			{func() { remote.ClearFaults(); requestNow(obj) }, v1alpha1.ReasonAvailable},
+			{spec(func(s *v1alpha1.ClientGrantSpec) { s.AllowAllScopes, s.Scopes = new(true), nil }), v1alpha1.ReasonNotPermitted},
+			{back, v1alpha1.ReasonAvailable},
+			{mode(v1alpha1.ModeObserve), v1alpha1.ReasonObserved},
+			{spec(func(s *v1alpha1.ClientGrantSpec) { s.Scopes = []string{} }), v1alpha1.ReasonWouldChange},
+			{mode(v1alpha1.ModeSuspend), v1alpha1.ReasonSuspended},
+			{back, v1alpha1.ReasonAvailable},
+			{spec(func(s *v1alpha1.ClientGrantSpec) {
+				s.ClientRef = v1alpha1.ClientReference{ConfigMapKeyRef: &v1alpha1.ConfigMapKeyReference{Name: "missing", Key: "id"}}
+			}), v1alpha1.ReasonClientNotResolved},
+			{back, v1alpha1.ReasonAvailable},
+			{as(owned, v1alpha1.AdoptionPolicyAdopt), v1alpha1.ReasonConflict},
+			{as(theirs, v1alpha1.AdoptionPolicyRefuse), v1alpha1.ReasonAdoptionRefused},
+			{as(system, v1alpha1.AdoptionPolicyAdopt), v1alpha1.ReasonSystemGrant},
+			{back, v1alpha1.ReasonAvailable},
+			{func() {
+				remote.Configure(func(s *sim.Settings) { s.DropScopes = []string{"dropped"} })
+				spec(func(s *v1alpha1.ClientGrantSpec) { s.Scopes = []string{"read:users", "dropped"} })()
+			}, v1alpha1.ReasonScopesDropped},
+			{back, v1alpha1.ReasonAvailable},
+			{func() {
+				ofTenant(func(t *v1alpha1.Auth0TenantSpec) { t.Mode = v1alpha1.ModeSuspend })
+				Eventually(conditionOf(tenant)).Should(Equal("False Suspended"))
+				spec(func(s *v1alpha1.ClientGrantSpec) { s.Scopes = []string{} })()
+			}, v1alpha1.ReasonTenantNotReady},
+			{func() { ofTenant(func(t *v1alpha1.Auth0TenantSpec) { t.Mode = v1alpha1.ModeEnforce }); back() }, v1alpha1.ReasonAvailable},
+			{func() {
+				ofTenant(func(t *v1alpha1.Auth0TenantSpec) { t.DeletionLimit = new(int32(1)) })
+				remove(other)
+				Eventually(gone(other)).Should(BeTrue())
+				mode(v1alpha1.ModeObserve)()
+				remove(obj)
+			}, v1alpha1.ReasonDeletionBlocked},
+			{mode(v1alpha1.ModeEnforce), v1alpha1.ReasonDeletionHeld},
+		}
+		want := []string{}
+		for _, step := range path {
+			step.do()
+			Eventually(func() string { return readyOf(reload(obj)) }).Should(HaveSuffix(" "+step.reason), "%v", changesOf(obj))
+			if want = append(want, step.reason); step.reason == v1alpha1.ReasonAvailable {
+				before := len(linesOf(obj))
+				resync(tenant)
+				lookAgain(obj)
+				Expect(linesOf(obj)).To(HaveLen(before), "while it stays so, nothing is said")
+			}
+		}
+		Expect(messageOf(obj)).To(MatchRegexp(`after \d\d:\d\d:\d\d UTC at the earliest`))
+		from, found := "Unknown", []string{}
+		for _, change := range changesOf(obj) {
+			was, is, _ := strings.Cut(change, " ")
+			Expect(was).To(Equal(from), "the log leaves a change out")
+			if from = is; len(found) < len(want) && is == want[len(found)] {
+				found = append(found, is)
+			}
+		}
+		Expect(found).To(Equal(want))
+		for _, reason := range want {
+			switch reason {
+			case v1alpha1.ReasonAvailable, v1alpha1.ReasonObserved:
+				Eventually(notesOf(obj)).Should(ContainElement(HavePrefix("Normal " + reason)))
+			case v1alpha1.ReasonAPIUnavailable:
+				Eventually(notesOf(tenant)).Should(ContainElement(HavePrefix("Warning " + reason)))
+			case v1alpha1.ReasonTenantNotReady:
+				Eventually(notesOf(tenant)).Should(ContainElement(HavePrefix("Warning Suspended")))
+			default:
+				Eventually(notesOf(obj)).Should(ContainElement(HavePrefix("Warning " + reason)))
+			}
+		}
+		ofTenant(func(t *v1alpha1.Auth0TenantSpec) { t.DeletionLimit = nil })
+		Eventually(gone(obj)).Should(BeTrue())
+	})
+
 	It("is a refresh that fails: the request is not answered as if it had succeeded", func() {
 		remote := startTenant()
 		tenant := readyTenant(remote)

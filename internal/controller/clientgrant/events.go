@@ -180,13 +180,17 @@ func (t *teller) warnTenant(reason, format string, args ...any) {
 	}
 }
 
-// tellOwner tells the owner of the tenant what the rules lack, once. After a restart what was told before is not known.
+// tellOwner tells the owner of the tenant what the rules lack: once for each generation or, where a grant is there that may not be
+// adopted, for each answer. After a restart what was told before is not known.
 func (t *teller) tellOwner(s *status.State) {
-	if s.ForOwner == "" || t.around.Tenant == nil || t.past.ownerTold == s.ForOwner {
+	if s.ForOwner == "" || t.around.Tenant == nil {
 		return
 	}
-	again := t.past.ownerTold == toldBefore
-	if t.past.ownerTold = s.ForOwner; again {
+	is, was := s.ForOwner, t.past.ownerTold
+	if s.Reason == v1alpha1.ReasonNotPermitted {
+		is = fmt.Sprintf("%s %d", s.Reason, t.obj.Generation)
+	}
+	if t.past.ownerTold = is; was == is || was == toldBefore {
 		return
 	}
 	t.warnTenant(s.Reason, "ClientGrant %s/%s is refused: %s", t.obj.Namespace, t.obj.Name, s.ForOwner)

@@ -183,6 +183,7 @@ var _ = Describe("What became of an object", func() {
 		for _, step := range path {
 			step.do()
 			Eventually(func() string { return readyOf(reload(obj)) }).Should(HaveSuffix(" "+step.reason), "%v", changesOf(obj))
+			Eventually(func() string { return changesOf(obj)[len(changesOf(obj))-1] }).Should(HaveSuffix(" " + step.reason))
 			if want = append(want, step.reason); step.reason == v1alpha1.ReasonAvailable {
 				before := len(linesOf(obj))
 				resync(tenant)
@@ -202,7 +203,8 @@ var _ = Describe("What became of an object", func() {
 		Expect(found).To(Equal(want))
 		for _, reason := range want {
 			switch reason {
-			case v1alpha1.ReasonAvailable, v1alpha1.ReasonObserved:
+			case v1alpha1.ReasonObserved: // It was Ready before, and needs no event.
+			case v1alpha1.ReasonAvailable:
 				Eventually(notesOf(obj)).Should(ContainElement(HavePrefix("Normal " + reason)))
 			case v1alpha1.ReasonAPIUnavailable:
 				Eventually(notesOf(tenant)).Should(ContainElement(HavePrefix("Warning " + reason)))

@@ -334,9 +334,9 @@ type Auth0TenantStatus struct {
 	// host share a budget, and their ClientGrants who owns a grant.
 	// +optional
 	Accepted *AcceptedCredentials `json:"accepted,omitempty"`
-	// unmanaged are the grants of the tenant that no ClientGrant names, as the last
-	// refresh found them that the annotation asked for. Absent where that did not
-	// read the whole list, because looking up the clients took fewer calls.
+	// unmanaged are the grants of the tenant that no ClientGrant names, as the
+	// last refresh that the annotation asked for found them. Absent where that did
+	// not read the whole list, because looking up the clients took fewer calls.
 	// +optional
 	Unmanaged *UnmanagedGrants `json:"unmanaged,omitempty"`
 	// lastHandledReconcileAt is the last value of the annotation

@@ -225,8 +225,8 @@ type ClientGrantSpec struct {
 type Origin string
 
 const (
-	// OriginCreating says that the operator wants to create the grant, and does not
-	// know of one yet: the request is planned, was refused or is not answered.
+	// OriginCreating says that the operator wants to create the grant, and does
+	// not know of one yet: the request is planned, was refused or is not answered.
 	OriginCreating Origin = "Creating"
 	// OriginCreated says that the operator created the grant.
 	OriginCreated Origin = "Created"
@@ -238,8 +238,8 @@ const (
 // operator alone writes it: whoever can write it can adopt and revoke.
 type OwnershipRecord struct {
 	// origin says how the grant came to be owned: Created by the operator, or
-	// Adopted because it was in the tenant first; Creating while there is none that
-	// is known. Absent: no grant is owned.
+	// Adopted because it was in the tenant first; Creating while there is none
+	// that is known. Absent: no grant is owned.
 	// +optional
 	Origin Origin `json:"origin,omitempty"`
 	// tenant is the host of the Auth0 tenant that holds the grant: that of the
@@ -299,8 +299,8 @@ type ClientGrantStatus struct {
 	// the first reconcile.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// client is the application that the spec names, for display and selection: its
-	// client ID, or the group of defaultFor.
+	// client is the application that the spec names, for display and selection:
+	// its client ID, or the group of defaultFor.
 	// +optional
 	Client string `json:"client,omitempty"`
 	// The grant that this object owns.

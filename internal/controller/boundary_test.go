@@ -269,7 +269,7 @@ var _ = Describe("A ClientGrant of one of Auth0's own APIs", Ordered, ContinueOn
 			expectAllowed(remote, fromElsewhere(tenant, audience(twin)))
 		},
 		Entry("the tenant's own", "https://DOMAIN/api/v2/", "https://api.example.com/api/v2/"),
-		Entry("the tenant's own on another port", "https://127.0.0.1:8/api/v2/", "https://127.0.0.2:8/api/v2/"),
+		Entry("the tenant's own on another port", "https://127.0.0.1:8/api/v2/", "https://192.0.2.1:8/api/v2/"),
 		Entry("another tenant's", "https://acme.eu.auth0.com/api/v2/", "https://acme.eu.auth0.example/api/v2/"),
 		Entry("another API of a tenant", "https://acme.auth0.com/me/", "https://acme-auth0.com/me/"),
 		Entry("the other domain", "https://acme.guardian.auth0app.com/", "https://acme.guardian.notauth0app.com/"),

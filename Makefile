@@ -95,6 +95,10 @@ lint: ## Run the linters.
 build: ## Build bin/manager.
 	$(PLAIN) go build -ldflags "-s -w -X main.version=$(VERSION)" -o bin/manager ./cmd/manager
 
+.PHONY: plugin
+plugin: ## Build bin/kubectl-clientgrants, the plugin of kubectl.
+	$(PLAIN) go build -ldflags "-s -w -X main.version=$(VERSION)" -o bin/kubectl-clientgrants ./cmd/kubectl-clientgrants
+
 .PHONY: run
 run: ## Run the manager on this machine against the cluster of your kubeconfig, after make install.
 	$(PLAIN) go run ./cmd/manager --namespace=$(NAMESPACE)
@@ -266,6 +270,13 @@ build-installer: ## Write dist/install.yaml, which installs CRDs and operator: I
 package-chart: ## Package the chart into dist: VERSION=vX.Y.Z.
 	helm=$$($(HELM_TOOL)) && "$$helm" package $(CHART) --destination dist --version $(VERSION:v%=%) --app-version $(VERSION)
 
+# The platforms of plugin-archives.
+PLUGIN_PLATFORMS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64
+
+.PHONY: plugin-archives
+plugin-archives: ## Build the plugin for every platform into archives in dist, with checksums and the manifest for krew: VERSION=vX.Y.Z.
+	hack/plugin-archives.sh "$(VERSION)" $(PLUGIN_PLATFORMS)
+
 .PHONY: docker-build
 docker-build: ## Build the image: IMG=IMAGE.
 	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --tag $(IMG) .
@@ -278,4 +289,4 @@ docker-buildx: ## Build and push the image for several platforms: IMG=IMAGE PLAT
 
 .PHONY: clean
 clean: ## Remove what was built, but the control plane, which takes minutes to build.
-	rm -rf bin/manager bin/demo bin/contract bin/image bin/exchanges bin/states bin/bench.json bin/bench.log dist
+	rm -rf bin/manager bin/kubectl-clientgrants bin/demo bin/contract bin/image bin/exchanges bin/states bin/bench.json bin/bench.log dist

@@ -47,6 +47,11 @@ func (r *Rules) Decide(question Question) Decision {
 	return Decision{ForUser: asked.forUser(shortfalls), ForOwner: asked.forOwner(shortfalls)}
 }
 
+// Needs are the rights that a rule has to give beside its patterns, to allow a grant with these fields.
+func (r *Rules) Needs(identity grant.Identity, fields grant.Fields) []v1alpha1.Right {
+	return r.prepare(Question{Identity: identity, Fields: fields}).rights
+}
+
 // asked is a question with what follows from it, whatever the rules say.
 type asked struct {
 	Question

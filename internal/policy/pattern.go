@@ -30,6 +30,12 @@ func readPatterns(list []string) patterns {
 	return read
 }
 
+// Matcher says of a text whether one of the patterns, which are those of access rules, matches it.
+func Matcher(list []string) func(text string) bool {
+	read := readPatterns(list)
+	return func(text string) bool { return read.match(text, false) }
+}
+
 // match says whether a pattern matches the text; literally, whether one is the text.
 func (p patterns) match(text string, literally bool) bool {
 	if _, ok := p.literals[text]; ok {

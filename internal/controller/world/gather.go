@@ -127,7 +127,7 @@ func objectOf(obj *v1alpha1.ClientGrant, gone bool) lifecycle.Object {
 		Namespace: obj.Namespace, Name: obj.Name, Deleting: !obj.DeletionTimestamp.IsZero(), Gone: gone,
 		Held: !gone && HasFinalizer(obj), Mode: obj.Spec.Mode,
 		Orphan: obj.Spec.DeletionPolicy == v1alpha1.DeletionPolicyOrphan, Adopt: obj.Spec.AdoptionPolicy == v1alpha1.AdoptionPolicyAdopt,
-		Fields: desired(&obj.Spec), Record: ownership.FromStatus(&obj.Status.OwnershipRecord),
+		Fields: Desired(&obj.Spec), Record: ownership.FromStatus(&obj.Status.OwnershipRecord),
 		Replaces: ownership.FromStatus(obj.Status.Replaces), Rank: rankOf(obj),
 	}
 }
@@ -141,8 +141,8 @@ func HasFinalizer(obj *v1alpha1.ClientGrant) bool {
 	return controllerutil.ContainsFinalizer(obj, v1alpha1.ClientGrantFinalizer)
 }
 
-// desired are the fields that the spec manages.
-func desired(spec *v1alpha1.ClientGrantSpec) grant.Fields {
+// Desired are the fields that the spec manages.
+func Desired(spec *v1alpha1.ClientGrantSpec) grant.Fields {
 	fields := grant.Fields{
 		Scope:                     grant.Distinct(spec.Scopes),
 		AllowAnyOrganization:      spec.AllowAnyOrganization,

@@ -99,7 +99,7 @@ func (g *gathering) rival(ctx context.Context, obj *v1alpha1.ClientGrant, of oth
 		Record:   ownership.FromStatus(&other.Status.OwnershipRecord),
 		Replaces: ownership.FromStatus(other.Status.Replaces),
 		Held:     of.gone || HasFinalizer(other), Deleting: of.gone || !other.DeletionTimestamp.IsZero(),
-		Enforces: other.Spec.Mode == v1alpha1.ModeEnforce, Fields: desired(&other.Spec),
+		Enforces: other.Spec.Mode == v1alpha1.ModeEnforce, Fields: Desired(&other.Spec),
 		Same: other.TenantKey() == obj.TenantKey(), Unresolved: true, Decide: permission{}.decide,
 	}
 	theirs, err := g.readTenant(ctx, g.reader, other.TenantKey())
@@ -160,6 +160,6 @@ func (g *gathering) stakes(ctx context.Context) func(*v1alpha1.ClientGrant) bool
 		}
 		asked := ownership.Asked(obj)
 		asked.Tenant = theirs.CanonicalHost()
-		return may.decide(asked, desired(&obj.Spec)).Allowed
+		return may.decide(asked, Desired(&obj.Spec)).Allowed
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"sort"
 	"time"
 )
@@ -78,6 +79,7 @@ func (l listing) slice(start, end int) value {
 
 // checkpointPage answers a page and, unless it is the last, the next to ask for.
 func (s *Server) checkpointPage(q *request, l listing) response {
+	l = l.byKey()
 	from, ok := decodeCheckpoint(q.query.textOf("from"))
 	if !ok && q.query.has("from") || from.expired(q.now) {
 		if !s.settings.Unknowns.InvalidFromRestarts {
@@ -99,6 +101,23 @@ func (s *Server) checkpointPage(q *request, l listing) response {
 		object.set("next", stringValue(next.encode()))
 	}
 	return reply(http.StatusOK, object)
+}
+
+// byKey is the listing in the order of its keys, which a checkpoint needs.
+func (l listing) byKey() listing {
+	order := make([]int, l.count)
+	for i := range order {
+		order[i] = i
+	}
+	key, item := l.key, l.item
+	byKey := func(a, b int) int { return cmp.Compare(key(a), key(b)) }
+	if slices.IsSortedFunc(order, byKey) {
+		return l
+	}
+	slices.SortFunc(order, byKey)
+	l.key = func(i int) string { return key(order[i]) }
+	l.item = func(i int) any { return item(order[i]) }
+	return l
 }
 
 // next is the checkpoint after the page from start to end.

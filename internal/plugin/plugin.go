@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/clientgrants/clientgrant-operator/internal/plugin/audit"
 	"github.com/clientgrants/clientgrant-operator/internal/plugin/cli"
 	"github.com/clientgrants/clientgrant-operator/internal/plugin/export"
 )
@@ -55,6 +56,6 @@ func command(c *cli.Connection, version string) *cobra.Command {
 	root.SetOut(c.Streams.Out)
 	root.SetErr(c.Streams.ErrOut)
 	c.Kube.AddFlags(root.PersistentFlags())
-	root.AddCommand(export.Command(c))
+	root.AddCommand(export.Command(c), audit.Command(c))
 	return root
 }

@@ -33,7 +33,7 @@ var (
 // authenticate asks for a token with the credentials and, where they are accepted, puts them to use. Credentials that are not
 // accepted leave a session with earlier ones at work.
 func (r *Reconciler) authenticate(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant,
-	credentials credentials, fingerprint string,
+	credentials tenant.Credentials, fingerprint string,
 ) *outcome.Outcome {
 	key := budget.Key(client.ObjectKeyFromObject(obj))
 	open := r.Sessions.Get(key, string(obj.UID))
@@ -96,7 +96,7 @@ type tried struct {
 }
 
 // try has the credentials proven, or says why they are not; for some time after that without a request.
-func (r *Reconciler) try(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant, credentials credentials, fingerprint string,
+func (r *Reconciler) try(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant, credentials tenant.Credentials, fingerprint string,
 ) (tried, *outcome.Outcome) {
 	attempt := fingerprint + obj.Annotations[v1alpha1.ReconcileRequestAnnotation]
 	if known.backoff.of != attempt {
@@ -121,7 +121,7 @@ func (r *Reconciler) try(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *
 
 // requestToken makes a client for a domain, and makes sure with one token request that it works. What its answers say of the
 // rate limit counts for the budget of the host.
-func (r *Reconciler) requestToken(ctx context.Context, obj *v1alpha1.Auth0Tenant, domain, host string, credentials credentials,
+func (r *Reconciler) requestToken(ctx context.Context, obj *v1alpha1.Auth0Tenant, domain, host string, credentials tenant.Credentials,
 ) (*auth0.Client, auth0.Token, *outcome.Outcome) {
 	readOnly, key := r.Installation.mode(obj) == v1alpha1.ModeObserve, client.ObjectKeyFromObject(obj)
 	metrics.Start(key)

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,37 +16,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
-	"github.com/clientgrants/clientgrant-operator/internal/auth0"
 	"github.com/clientgrants/clientgrant-operator/internal/budget"
 	"github.com/clientgrants/clientgrant-operator/internal/controller/outcome"
-	"github.com/clientgrants/clientgrant-operator/internal/grant"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
-
-// Keys of the Secret.
-const (
-	keyClientID     = "clientID"
-	keyClientSecret = "clientSecret"
-	keyPrivateKey   = "privateKey"
-	keyDomain       = "domain"
-)
-
-// credentials are what a Secret holds.
-type credentials struct {
-	auth0.Credentials
-	// domains are where they may be sent, if the Secret says so.
-	domains string
-}
-
-// mayGoTo says whether the Secret lets its content be sent to a host.
-func (c credentials) mayGoTo(host string) bool {
-	return c.domains == "" || slices.ContainsFunc(strings.Split(c.domains, ","), func(domain string) bool {
-		return strings.EqualFold(strings.TrimSpace(domain), host)
-	})
-}
 
 // credentials reads the Secret from the API server: its content is never cached. Which application it names is noted: until its
 // credentials were tried, nothing is granted to that.
-func (r *Reconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0Tenant) (credentials, *outcome.Outcome) {
+func (r *Reconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0Tenant) (tenant.Credentials, *outcome.Outcome) {
 	name := obj.Spec.Credentials.SecretRef.Name
 	secret, err := r.readSecret(ctx, types.NamespacedName{Namespace: obj.Namespace, Name: name})
 	switch {
@@ -59,10 +35,10 @@ func (r *Reconciler) credentials(ctx context.Context, obj *v1alpha1.Auth0Tenant)
 		ctrl.LoggerFrom(ctx).Error(err, "Reading the Secret of an Auth0Tenant")
 		o := outcome.Waiting(v1alpha1.ReasonSecretNotFound, "Secret %q could not be read from the Kubernetes API server.", name)
 		o.Retry, o.KeepsReady, o.After = true, true, firstUnavailable
-		return credentials{}, o
+		return tenant.Credentials{}, o
 	}
 	r.Sessions.SetNamed(budget.Key(client.ObjectKeyFromObject(obj)), string(obj.UID), "")
-	return credentials{}, unreadable(obj, err)
+	return tenant.Credentials{}, unreadable(obj, err)
 }
 
 // readSecret reads a Secret. A name that no Secret can have is refused as the API server would.
@@ -108,38 +84,20 @@ func unreadable(obj *v1alpha1.Auth0Tenant, err error) *outcome.Outcome {
 }
 
 // fromSecret checks the Secret's keys. Its values are never told.
-func fromSecret(obj *v1alpha1.Auth0Tenant, data map[string][]byte) (credentials, *outcome.Outcome) {
-	name := obj.Spec.Credentials.SecretRef.Name
-	invalid := func(format string, args ...any) (credentials, *outcome.Outcome) {
-		return credentials{}, outcome.Stalled(v1alpha1.ReasonInvalidCredentials, "Secret %q "+format, append([]any{name}, args...)...)
-	}
-	clientID, secret, privateKey := string(data[keyClientID]), string(data[keyClientSecret]), data[keyPrivateKey]
-	read := credentials{domains: string(data[keyDomain]), Credentials: auth0.Credentials{
-		ClientID: clientID, ClientSecret: secret, PrivateKey: privateKey,
-		Algorithm: string(obj.Spec.Credentials.PrivateKeyAlgorithm),
-	}}
-	switch {
-	case clientID == "":
-		return invalid("has no key %q: add the client ID of the operator's application.", keyClientID)
-	case !grant.IsClientID(clientID):
-		return invalid("has a value of key %q that is not a client ID: look for spaces or a line break.", keyClientID)
-	case secret == "" && len(privateKey) == 0:
-		return invalid("has neither key %q nor %q: add one of them.", keyClientSecret, keyPrivateKey)
-	case secret != "" && len(privateKey) > 0:
-		return invalid("has both keys %q and %q: remove one of them.", keyClientSecret, keyPrivateKey)
-	case strings.TrimSpace(secret) != secret:
-		return invalid("has a value of key %q that begins or ends with a space or a line break: remove it.", keyClientSecret)
-	case !read.mayGoTo(obj.Spec.Domain):
-		return invalid("is for another domain than spec.domain (its key %q), and is not sent there: correct that key, or name another Secret.", keyDomain)
+func fromSecret(obj *v1alpha1.Auth0Tenant, data map[string][]byte) (tenant.Credentials, *outcome.Outcome) {
+	of := obj.Spec.Credentials
+	read, err := tenant.CredentialsOf(of.SecretRef.Name, data, obj.Spec.Domain, string(of.PrivateKeyAlgorithm))
+	if err != nil {
+		return tenant.Credentials{}, outcome.Stalled(v1alpha1.ReasonInvalidCredentials, "%s", err)
 	}
 	return read, nil
 }
 
 // fingerprintOf tells whether credentials, or what a client is made of, changed. It stays in memory.
-func fingerprintOf(obj *v1alpha1.Auth0Tenant, credentials credentials, mode v1alpha1.Mode) string {
+func fingerprintOf(obj *v1alpha1.Auth0Tenant, credentials tenant.Credentials, mode v1alpha1.Mode) string {
 	sum := sha256.New()
 	for _, part := range []string{
-		credentials.ClientID, credentials.ClientSecret, string(credentials.PrivateKey), credentials.Algorithm, credentials.domains,
+		credentials.ClientID, credentials.ClientSecret, string(credentials.PrivateKey), credentials.Algorithm, credentials.Domains,
 		obj.Spec.Domain, obj.APIIdentifier(), string(mode),
 	} {
 		sum.Write([]byte(part))

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 )
 
 var secretsResource = schema.GroupResource{Resource: "secrets"}
@@ -67,11 +68,11 @@ func TestCredentials_WhatCannotBeReadIsTheTroubleOfOneAuth0TenantAlone(t *testin
 func TestFromSecret_ComparesDomainsWithoutCase(t *testing.T) {
 	obj := tenantNamed("main")
 	obj.Spec.Domain = "Acme.EU.auth0.com"
-	data := map[string][]byte{keyClientID: []byte("operator"), keyClientSecret: []byte("secret"), keyDomain: []byte("acme.eu.auth0.com")}
+	data := map[string][]byte{tenant.KeyClientID: []byte("operator"), tenant.KeyClientSecret: []byte("secret"), tenant.KeyDomain: []byte("acme.eu.auth0.com")}
 	if _, told := fromSecret(obj, data); told != nil {
 		t.Errorf("told %s", told.Message)
 	}
-	data[keyDomain] = []byte("acme.us.auth0.com")
+	data[tenant.KeyDomain] = []byte("acme.us.auth0.com")
 	if _, told := fromSecret(obj, data); told == nil || told.Reason != v1alpha1.ReasonInvalidCredentials || !strings.Contains(told.Message, "domain") {
 		t.Errorf("another domain: told %v", told)
 	}
@@ -80,7 +81,7 @@ func TestFromSecret_ComparesDomainsWithoutCase(t *testing.T) {
 func TestFromSecret_MayNameFurtherDomains(t *testing.T) {
 	obj := tenantNamed("main")
 	obj.Spec.Domain = "login.example.com"
-	data := map[string][]byte{keyClientID: []byte("operator"), keyClientSecret: []byte("secret")}
+	data := map[string][]byte{tenant.KeyClientID: []byte("operator"), tenant.KeyClientSecret: []byte("secret")}
 	for domains, want := range map[string][2]bool{ // Whether it may go to spec.domain, and to the tenant's own.
 		"":                                     {true, true},
 		"login.example.com":                    {true, false},
@@ -91,10 +92,10 @@ func TestFromSecret_MayNameFurtherDomains(t *testing.T) {
 		",":                                    {false, false},
 		"login.example.com acme.eu.auth0.com":  {false, false},
 	} {
-		data[keyDomain] = []byte(domains)
+		data[tenant.KeyDomain] = []byte(domains)
 		read, told := fromSecret(obj, data)
-		if told == nil != want[0] || told == nil && read.mayGoTo("acme.eu.auth0.com") != want[1] {
-			t.Errorf("%q: told %v, may go to the tenant's own: %v", domains, told, read.mayGoTo("acme.eu.auth0.com"))
+		if told == nil != want[0] || told == nil && read.MayGoTo("acme.eu.auth0.com") != want[1] {
+			t.Errorf("%q: told %v, may go to the tenant's own: %v", domains, told, read.MayGoTo("acme.eu.auth0.com"))
 		}
 	}
 }

@@ -21,13 +21,16 @@ type proof struct {
 	again time.Time
 }
 
+// proveWithin bounds the question to the claimed host: where it cannot be reached, the Auth0Tenant does not wait for long.
+const proveWithin = 5 * time.Second
+
 // isDue says that a host which could not be asked is asked again now.
 func (p proof) isDue() bool { return !p.again.IsZero() && !time.Now().Before(p.again) }
 
 // prove finds out of which tenant an Auth0Tenant is. The domain that is dialled proves itself. Where spec.managementAudience
 // claims another host, that has to accept the same credentials: it is the one proof that the host of somebody else cannot give,
 // whatever its tokens say. What is not proven is of its domain alone. A host that cannot be asked changes nothing.
-func (r *Reconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant, credentials credentials) proof {
+func (r *Reconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant, credentials tenant.Credentials) proof {
 	domain, claimed := obj.DomainHost(), obj.CanonicalHost()
 	unproven := func(why string) proof {
 		return proof{host: domain, unproven: fmt.Sprintf(" It shares nothing with other Auth0Tenants of %q: %s", claimed, why)}
@@ -37,10 +40,12 @@ func (r *Reconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant, crede
 		return proof{host: domain}
 	case !r.Installation.allowsDomain(claimed):
 		return unproven("name that host in --allowed-domains, too, to have the credentials proven there.")
-	case !credentials.mayGoTo(claimed):
+	case !credentials.MayGoTo(claimed):
 		return unproven("name that host in the key domain of the Secret, too, behind a comma, to have the credentials proven there.")
 	}
-	made, _, s := r.requestToken(ctx, obj, claimed, claimed, credentials)
+	asking, cancel := context.WithTimeout(ctx, proveWithin)
+	defer cancel()
+	made, _, s := r.requestToken(asking, obj, claimed, claimed, credentials)
 	switch {
 	case s == nil:
 		made.Close()
@@ -65,7 +70,7 @@ func (r *Reconciler) accepted(ctx context.Context, obj *v1alpha1.Auth0Tenant, op
 
 // introduce finds out, by a token request, which application a suspended Auth0Tenant uses: nothing is granted to that. It is
 // done once, and returns what it came to where it has to be done again.
-func (r *Reconciler) introduce(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant, credentials credentials,
+func (r *Reconciler) introduce(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *knownTenant, credentials tenant.Credentials,
 ) *outcome.Outcome {
 	operator, accepted := r.Sessions.Operator(budget.Key(client.ObjectKeyFromObject(obj)), string(obj.UID))
 	if accepted && operator.ClientID == credentials.ClientID {

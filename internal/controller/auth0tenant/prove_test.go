@@ -11,6 +11,7 @@ import (
 
 	"github.com/clientgrants/clientgrant-operator/api/v1alpha1"
 	"github.com/clientgrants/clientgrant-operator/internal/auth0"
+	"github.com/clientgrants/clientgrant-operator/internal/tenant"
 	"github.com/clientgrants/clientgrant-operator/test/auth0sim/sim"
 )
 
@@ -79,9 +80,9 @@ func TestProve_AsksTheHostThatIsClaimed(t *testing.T) {
 			if r.Installation.AllowedDomains = []string{custom}; !test.notAllowed {
 				r.Installation.AllowedDomains = append(r.Installation.AllowedDomains, remote.Domain())
 			}
-			read := credentials{
+			read := tenant.Credentials{
 				Credentials: auth0.Credentials{ClientID: "operator", ClientSecret: remote.ClientSecret()},
-				domains:     strings.Replace(test.domains, "127.0.0.1:PORT", remote.Domain(), 1),
+				Domains:     strings.Replace(test.domains, "127.0.0.1:PORT", remote.Domain(), 1),
 			}
 			want := custom
 			if test.proven {
@@ -109,7 +110,7 @@ func TestProve_TheDomainThatIsDialledProvesItself(t *testing.T) {
 		obj := tenantNamed("main")
 		obj.Spec.ManagementAudience = audience
 		r := reconcilerOf(t, interceptor.Funcs{}, obj)
-		if got := r.prove(t.Context(), obj, credentials{}); got.host != "acme.eu.auth0.com" {
+		if got := r.prove(t.Context(), obj, tenant.Credentials{}); got.host != "acme.eu.auth0.com" {
 			t.Errorf("with the audience %q it is of %q", audience, got.host)
 		}
 	}

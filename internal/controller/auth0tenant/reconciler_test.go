@@ -76,7 +76,7 @@ func TestReconcile_TellsThatTheFinalizerCannotBeAdded(t *testing.T) {
 			obj := tenantNamed("main")
 			secret := &corev1.Secret{
 				ObjectMeta: metav1.ObjectMeta{Namespace: "auth0", Name: "auth0"},
-				Data:       map[string][]byte{keyClientID: []byte("operator"), keyClientSecret: []byte("secret")},
+				Data:       map[string][]byte{tenant.KeyClientID: []byte("operator"), tenant.KeyClientSecret: []byte("secret")},
 			}
 			r := reconcilerOf(t, interceptor.Funcs{
 				Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {

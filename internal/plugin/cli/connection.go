@@ -165,7 +165,7 @@ func (c *Connection) fromCluster(ctx context.Context) (*v1alpha1.Auth0Tenant, au
 		return fail("%w", unreadable("Secret", at, err))
 	}
 	credentials, err := tenant.CredentialsOf(at.Name, secret.Data, of.Spec.Domain, string(of.Spec.Credentials.PrivateKeyAlgorithm))
-	return of, credentials, fmt.Sprintf("Secret %q in namespace %q", at.Name, at.Namespace), err
+	return of, credentials.Credentials, fmt.Sprintf("Secret %q in namespace %q", at.Name, at.Namespace), err
 }
 
 // unreadable says what to do where an object with the credentials cannot be read.

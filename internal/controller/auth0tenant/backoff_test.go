@@ -23,8 +23,8 @@ func TestBackoff_WaitsForAQuotaOfTokens(t *testing.T) {
 }
 
 func TestInstallation_NamesHostsOfTenants(t *testing.T) {
-	i := Installation{AllowedDomains: []string{"*.auth0.com", "login.acme.com", "*.acme.com"}}
-	if hosts := i.TenantHosts(); !slices.Equal(hosts, []string{"login.acme.com"}) || len(i.AllowedDomains) != 3 {
+	i := Installation{AllowedDomains: []string{"*.auth0.com", "login.acme.com:8443", "*.acme.com", "login.acme.com"}}
+	if hosts := i.TenantHosts(); !slices.Equal(hosts, []string{"login.acme.com"}) || len(i.AllowedDomains) != 4 {
 		t.Errorf("they are %v of %v", hosts, i.AllowedDomains)
 	}
 }

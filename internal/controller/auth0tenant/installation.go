@@ -97,8 +97,18 @@ func CheckDomainPattern(pattern string) error {
 	return nil
 }
 
-// TenantHosts are the allowed domains that are named in full: each is a host of a tenant, also where no Auth0Tenant is reached by
-// it. The audiences of Auth0's own APIs may be under a custom domain (documented).
-func (i Installation) TenantHosts() []string {
-	return slices.DeleteFunc(slices.Clone(i.AllowedDomains), func(domain string) bool { return strings.HasPrefix(domain, "*") })
+// TenantHosts are the hosts of the allowed domains that are named in full, without ports: each is one of a tenant, also where no
+// Auth0Tenant is reached by it. The audiences of Auth0's own APIs may be under a custom domain (documented).
+func (i Installation) TenantHosts() (hosts []string) {
+	for _, domain := range i.AllowedDomains {
+		host := domain
+		if name, _, err := net.SplitHostPort(domain); err == nil {
+			host = name
+		}
+		if !strings.HasPrefix(domain, "*") {
+			hosts = append(hosts, host)
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
 }

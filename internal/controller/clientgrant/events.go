@@ -95,9 +95,13 @@ func (t *teller) eventTookOver(record *grant.Record) {
 	metrics.HandedOver(t.obj.TenantKey())
 }
 
-// eventHandedOver tells of the grant that was recorded before the step. It is a warning unless the object goes.
-func (t *teller) eventHandedOver() {
+// eventHandedOver tells of the grant that the step gives away: the one that was recorded before it, or the one that was being
+// replaced. It is a warning unless the object goes.
+func (t *teller) eventHandedOver(s *lifecycle.Step) {
 	record, tell := t.world.Object.Record, t.warn
+	if replaces := t.world.Object.Replaces; replaces != nil && s.Replaces == nil && (record == nil || s.Record.Of(record.Identity)) {
+		record = replaces
+	}
 	if t.world.Object.Deleting {
 		tell = t.event
 	}

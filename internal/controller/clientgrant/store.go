@@ -63,7 +63,7 @@ func (p *pass) record(ctx context.Context, s *lifecycle.Step, do lifecycle.Write
 	case do.Owns && s.Cause == lifecycle.CauseHandOver:
 		p.eventTookOver(s.Record)
 	case s.Cause == lifecycle.CauseHandOver:
-		p.eventHandedOver()
+		p.eventHandedOver(s)
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (p *pass) release(ctx context.Context, s *lifecycle.Step) error {
 	p.past.held = false
 	p.Tenants.Add(p.obj.TenantKey())
 	if s.Cause == lifecycle.CauseHandOver {
-		p.eventHandedOver()
+		p.eventHandedOver(s)
 	}
 	p.tellLeft()
 	if !p.isGone() {

@@ -274,7 +274,7 @@ type Auth0TenantSpec struct {
 	ResyncInterval *metav1.Duration `json:"resyncInterval,omitempty"`
 	// mode says how far the operator goes for all ClientGrants of this
 	// Auth0Tenant: Enforce makes the tenant match, Observe reads only and reports
-	// what would change, Suspend sends nothing. Unless it is Enforce, ClientGrants
+	// what would change, Suspend calls no API. Unless it is Enforce, ClientGrants
 	// that are deleted wait to be revoked.
 	// +optional
 	// +kubebuilder:default=Enforce
@@ -303,8 +303,8 @@ type AcceptedCredentials struct {
 	Host string `json:"host,omitempty"`
 }
 
-// UnmanagedGrants are grants that no ClientGrant names, without those of Auth0
-// itself and of the operator's own application.
+// UnmanagedGrants are grants that no ClientGrant of the Auth0Tenant names,
+// without those of Auth0 itself and of the operator's own application.
 type UnmanagedGrants struct {
 	// count of them.
 	// +optional

@@ -1,4 +1,4 @@
-// Package plugin is kubectl clientgrants: it moves, explains and audits client grants, and writes neither to Auth0 nor to a cluster.
+// Package plugin is kubectl clientgrants: it exports and audits client grants, and writes neither to Auth0 nor to a cluster.
 package plugin
 
 import (
@@ -39,7 +39,7 @@ func command(c *cli.Connection, version string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-clientgrants",
 		Short: "Move in without a write, and see what an Auth0 tenant grants to whom",
-		Long: "kubectl clientgrants reads client grants from an Auth0 tenant and ClientGrants from manifests or a cluster.\n" +
+		Long: "kubectl clientgrants reads client grants from an Auth0 tenant and ClientGrants from a cluster.\n" +
 			"It writes to neither: from its transport only GET and the token request leave.",
 		Version:       version,
 		SilenceUsage:  true,

@@ -19,10 +19,10 @@ const example = `  # Every grant of the tenant, who manages it, and what needs a
   # Who can write invoices?
   kubectl clientgrants audit --tenant clientgrant-system/main --who-can https://invoices.example.com/ write:invoices
 
-  # For a spreadsheet: every grant that no manifest names.
+  # For a spreadsheet: every grant that no ClientGrant owns.
   kubectl clientgrants audit --tenant clientgrant-system/main --finding unmanaged -o csv > unmanaged.csv
 
-  # For a pipeline: exit code 3 where a grant gives more than its manifest says, or no manifest names it.
+  # For a pipeline: exit code 3 where a grant gives more than its manifest says, or no ClientGrant owns it.
   kubectl clientgrants audit --tenant clientgrant-system/main --fail-on wider,unmanaged -o json > audit.json`
 
 // flags of the verb.

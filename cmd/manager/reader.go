@@ -101,6 +101,9 @@ func askedBy(request *http.Request, token string) asked {
 
 // judge answers from what is remembered, or asks the API server.
 func (r *reader) judge(request *http.Request) (status int, err error) {
+	if request.Method != http.MethodGet && request.Method != http.MethodHead { // A method may be as long as a header.
+		return http.StatusMethodNotAllowed, nil
+	}
 	token, ok := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer ")
 	if !ok || token == "" {
 		return http.StatusUnauthorized, nil

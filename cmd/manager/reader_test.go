@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -68,6 +69,18 @@ func metricsBehind(t *testing.T, server http.Handler) (read func(token string) i
 		handler.ServeHTTP(answer, request)
 		return answer.Code
 	}, lines
+}
+
+// Of what a client may make as long as it likes, nothing is asked and nothing is remembered.
+func TestReader_AnswersNoOtherMethod(t *testing.T) {
+	r := &reader{}
+	for _, method := range []string{http.MethodPost, strings.Repeat("X", 1<<10)} {
+		request := httptest.NewRequestWithContext(t.Context(), method, "/metrics", http.NoBody)
+		request.Header.Set("Authorization", "Bearer known")
+		if status, err := r.judge(request); status != http.StatusMethodNotAllowed || err != nil {
+			t.Errorf("%.8s is answered %d, %v", method, status, err)
+		}
+	}
 }
 
 // However many made-up tokens come, Prometheus reads at once, and the API server is hardly asked.

@@ -239,6 +239,9 @@ func TestLease_FencesWritesToTheAPIServer(t *testing.T) {
 			if err := send(method, "/objects", false); !errors.Is(err, ErrNotLeader) {
 				t.Errorf("%s of a standby: %v", method, err)
 			}
+			if err := send(method, "/apis/auth0.clientgrants.dev/v1alpha1/namespaces/a/clientgrants/reviews", false); !errors.Is(err, ErrNotLeader) {
+				t.Errorf("%s of a standby, to an object of that name: %v", method, err)
+			}
 			leads = true
 			if err := send(method, "/objects", true); !errors.Is(err, ErrNotLeader) {
 				t.Errorf("%s of one that loses the lead while it connects: %v", method, err)

@@ -36,6 +36,20 @@ func (l *lateCreates) add(identity grant.Identity, sent time.Time) {
 	}
 }
 
+// join takes over what is remembered of another host.
+func (l *lateCreates) join(other *lateCreates) {
+	other.mu.Lock()
+	theirs := maps.Clone(other.until)
+	other.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for identity, until := range theirs {
+		if until.After(l.until[identity]) {
+			l.until[identity] = until
+		}
+	}
+}
+
 // of returns until when a create request for the identity may still have its effect, if it is not forgotten.
 func (l *lateCreates) of(identity grant.Identity) (until time.Time, late bool) {
 	l.mu.Lock()

@@ -60,6 +60,9 @@ func (s *Sessions) Get(tenant budget.Key, uid string) *Session {
 func (s *Sessions) Open(tenant budget.Key, config Config, limit budget.Limit, client *auth0.Client,
 	tracked map[budget.Key][]grant.Identity, report func(),
 ) *Session {
+	s.mu.Lock()
+	former := s.open[tenant]
+	s.mu.Unlock()
 	s.Close(tenant)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,6 +70,9 @@ func (s *Sessions) Open(tenant budget.Key, config Config, limit budget.Limit, cl
 	if calls == nil {
 		calls = budget.New(limit, s.slots, s.dispatch)
 		s.budgets[config.Proven], s.late[config.Proven] = calls, newLateCreates(s.CallTimeout)
+	}
+	if former != nil && former.host != config.Proven {
+		s.late[config.Proven].join(s.late[former.host])
 	}
 	share := calls.Share(limit)
 	session := newSession(config, client, share, s.late[config.Proven], tracked, s.wake, report)

@@ -53,6 +53,7 @@ func (r *Reconciler) authenticate(ctx context.Context, obj *v1alpha1.Auth0Tenant
 		r.Sessions.SetLimit(key, limitOf(obj))
 		open.Proven()
 	} else { // What another session knows may be of another tenant.
+		known.request = "" // What was asked of another session is asked of this one.
 		//nolint:contextcheck // the session outlives this reconciliation
 		open = r.Sessions.Open(key, r.sessionConfig(obj, known), limitOf(obj), tried.client, r.recorded(ctx, request), func() { r.Queue.Add(request) })
 	}
@@ -109,6 +110,12 @@ func (r *Reconciler) try(ctx context.Context, obj *v1alpha1.Auth0Tenant, known *
 		return tried{}, &again
 	}
 	proof := r.prove(ctx, obj, credentials)
+	if open != nil && !proof.again.IsZero() && proof.host != open.Config().Proven {
+		later := outcome.Waiting(v1alpha1.ReasonAPIUnavailable, "The new credentials could not be proven yet; the earlier ones are used.")
+		later.KeepsReady = true
+		known.backoff.fail(later)
+		return tried{}, later
+	}
 	made, token, s := r.requestToken(ctx, obj, obj.Spec.Domain, proof.host, credentials)
 	if s == nil || open == nil && s.Reason == v1alpha1.ReasonInsufficientScope { // Else the application is still used that the session has.
 		r.accepted(ctx, obj, tenant.Operator{UID: string(obj.UID), Host: proof.host, ClientID: credentials.ClientID})

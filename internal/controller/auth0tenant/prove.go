@@ -45,8 +45,11 @@ func (r *Reconciler) prove(ctx context.Context, obj *v1alpha1.Auth0Tenant, crede
 	}
 	asking, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
-	made, _, s := r.requestToken(asking, obj, claimed, claimed, credentials)
+	made, token, s := r.requestToken(asking, obj, claimed, claimed, credentials)
 	switch {
+	case s == nil && !token.ScopesKnown:
+		made.Close()
+		return unproven("that host does not say what its token is good for.")
 	case s == nil:
 		made.Close()
 		return proof{host: claimed}

@@ -57,6 +57,7 @@ func TestProve_AsksTheHostThatIsClaimed(t *testing.T) {
 		"it refuses them":                        {tenant: refuses(http.StatusUnauthorized, `{"error":"access_denied"}`), requests: 1, told: "does not accept"},
 		"it refuses what it accepted before":     {tenant: refuses(http.StatusUnauthorized, `{"error":"access_denied"}`), before: "operator", requests: 1, told: "does not accept"},
 		"the application lacks a scope there":    {tenant: func(r *sim.Running) { r.Configure(func(s *sim.Settings) { s.GrantedScopes = []string{"read:users"} }) }, requests: 1, told: "does not accept"},
+		"it does not say for what":               {tenant: refuses(http.StatusOK, `{"access_token":"opaque","token_type":"Bearer","expires_in":86400}`), requests: 1, told: "good for"},
 		"it is in trouble":                       {tenant: refuses(http.StatusServiceUnavailable, ""), again: true, requests: 1, told: "asked again"},
 		"it is in trouble, and accepted them":    {tenant: refuses(http.StatusServiceUnavailable, ""), before: "operator", proven: true, again: true, requests: 1},
 		"it is in trouble, and accepted another": {tenant: refuses(http.StatusServiceUnavailable, ""), before: "another", again: true, requests: 1, told: "asked again"},

@@ -41,7 +41,14 @@ func (r *Reconciler) session(ctx context.Context, obj *v1alpha1.Auth0Tenant, kno
 		return s
 	}
 	fingerprint := fingerprintOf(obj, credentials, r.Installation.mode(obj))
-	if open != nil && fingerprint == known.fingerprint && !open.Health().Suspect && !known.proof.isDue() {
+	works := open != nil && fingerprint == known.fingerprint && !open.Health().Suspect
+	if works && known.proof.isDue() {
+		again := r.prove(ctx, obj, credentials)
+		if works = again.host == known.proof.host; works {
+			known.proof = again
+		}
+	}
+	if works {
 		open.Update(r.sessionConfig(obj, known), nil)
 		r.Sessions.SetLimit(key, limitOf(obj))
 		return healthOf(obj, open, known)

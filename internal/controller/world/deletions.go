@@ -46,7 +46,7 @@ func (g *Gatherer) isShared(ctx context.Context, of *v1alpha1.Auth0Tenant, names
 	err := g.Cache.List(ctx, users, client.UnsafeDisableDeepCopy,
 		client.MatchingFields{cached.IndexTenant: client.ObjectKeyFromObject(of).String()})
 	return slices.ContainsFunc(users.Items, func(user v1alpha1.ClientGrant) bool {
-		return user.Namespace != namespace && HasFinalizer(&user)
+		return user.Namespace != namespace && user.Status.Origin != ""
 	}), err
 }
 

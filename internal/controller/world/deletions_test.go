@@ -25,7 +25,8 @@ func limited(t *testing.T, limit int32, owners ...string) (*Gatherer, *v1alpha1.
 		return []string{obj.(*v1alpha1.ClientGrant).TenantKey().String()}
 	})
 	for _, owner := range owners {
-		obj := &v1alpha1.ClientGrant{ObjectMeta: metav1.ObjectMeta{Namespace: owner, Name: "grant", Finalizers: []string{v1alpha1.ClientGrantFinalizer}}}
+		obj := &v1alpha1.ClientGrant{ObjectMeta: metav1.ObjectMeta{Namespace: owner, Name: "grant"}}
+		obj.Status.Origin = v1alpha1.OriginCreated
 		obj.Spec.TenantRef = v1alpha1.TenantReference{Namespace: "auth0", Name: "main"}
 		objects.WithObjects(obj)
 	}

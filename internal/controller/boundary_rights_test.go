@@ -153,6 +153,7 @@ var _ = Describe("A right", Ordered, ContinueOnFailure, func() {
 		edit(tenant, func(t *v1alpha1.Auth0Tenant) {
 			t.Spec.AccessRules = append(t.Spec.AccessRules, rule("narrow", []string{apiAudience}, []string{"read:*"}, []string{"app-*"}))
 		})
+		Eventually(conditionOf(tenant)).Should(HavePrefix("True"), "the operator has seen the rule")
 		for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEnforce, v1alpha1.ModeObserve} {
 			obj := fromElsewhere(tenant, func(o *v1alpha1.ClientGrant) { o.Spec.Mode = mode })
 			before := held(obj, func(g *sim.Grant) { g.OrganizationUsage = "require" })

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -132,10 +133,20 @@ func (w *world) end() {
 			[]byte(`{"metadata":{"finalizers":null}}`))))).To(Succeed())
 		w.Expect(client.IgnoreNotFound(w.k8s.Delete(ctx, object))).To(Succeed())
 	}
+	w.forgetEvents()
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: harness.Namespace, Name: leaseName}}
 	w.Expect(client.IgnoreNotFound(w.k8s.Delete(ctx, lease))).To(Succeed())
 	w.checkTold(told)
 	w.checkForeign()
+}
+
+// forgetEvents removes what was told in this test: the next one looks at all events of the cluster.
+func (w *world) forgetEvents() {
+	list := &eventsv1.EventList{}
+	w.Expect(w.k8s.List(ctx, list)).To(Succeed())
+	for i := range list.Items {
+		w.Expect(client.IgnoreNotFound(w.k8s.Delete(ctx, &list.Items[i]))).To(Succeed())
+	}
 }
 
 // ready waits until an object's Ready condition is true for its generation.

@@ -173,7 +173,7 @@ func sameScopes(a, b []string) bool {
 
 var _ = Describe("ClientGrants of one identity, in any order of events", func() {
 	It("have one owner in the end, one grant at most, and none is deleted that is asked for", func() {
-		const orders, batch = 200, 100
+		const orders, batch = 200, 40
 		remote := startTenant()
 		tenant := readyTenant(remote)
 		seed := uint64(GinkgoRandomSeed())

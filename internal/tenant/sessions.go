@@ -60,10 +60,7 @@ func (s *Sessions) Get(tenant budget.Key, uid string) *Session {
 func (s *Sessions) Open(tenant budget.Key, config Config, limit budget.Limit, client *auth0.Client,
 	tracked map[budget.Key][]grant.Identity, report func(),
 ) *Session {
-	s.mu.Lock()
-	former := s.open[tenant]
-	s.mu.Unlock()
-	s.Close(tenant)
+	former := s.close(tenant)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	calls := s.budgets[config.Proven]
@@ -126,7 +123,10 @@ func (s *Sessions) SetLimit(tenant budget.Key, limit budget.Limit) {
 }
 
 // Close ends the session of the Auth0Tenant, if there is one. The budget stays, because its calls were made.
-func (s *Sessions) Close(tenant budget.Key) {
+func (s *Sessions) Close(tenant budget.Key) { s.close(tenant) }
+
+// close returns what it closed; nil where there was nothing.
+func (s *Sessions) close(tenant budget.Key) *open {
 	s.mu.Lock()
 	o := s.open[tenant]
 	delete(s.open, tenant)
@@ -135,7 +135,7 @@ func (s *Sessions) Close(tenant budget.Key) {
 	}
 	s.mu.Unlock()
 	if o == nil {
-		return
+		return nil
 	}
 	o.session.Close()
 	for _, key := range o.share.Close() {
@@ -143,6 +143,7 @@ func (s *Sessions) Close(tenant budget.Key) {
 			s.wake(key)
 		}
 	}
+	return o
 }
 
 // CloseAll ends every session.

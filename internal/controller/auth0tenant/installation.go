@@ -74,11 +74,7 @@ func domainMatches(pattern, domain string) bool {
 		return pattern == domain
 	}
 	labels, ok := strings.CutSuffix(domain, suffix)
-	host := domain
-	if name, _, err := net.SplitHostPort(domain); err == nil {
-		host = name
-	}
-	return ok && len(validation.IsDNS1123Subdomain(labels)) == 0 && net.ParseIP(host) == nil
+	return ok && len(validation.IsDNS1123Subdomain(labels)) == 0 && net.ParseIP(withoutPort(domain)) == nil
 }
 
 // CheckDomainPattern says what is wrong with an entry of the allowed domains.
@@ -101,14 +97,17 @@ func CheckDomainPattern(pattern string) error {
 // Auth0Tenant is reached by it. The audiences of Auth0's own APIs may be under a custom domain (documented).
 func (i Installation) TenantHosts() (hosts []string) {
 	for _, domain := range i.AllowedDomains {
-		host := domain
-		if name, _, err := net.SplitHostPort(domain); err == nil {
-			host = name
-		}
 		if !strings.HasPrefix(domain, "*") {
-			hosts = append(hosts, host)
+			hosts = append(hosts, withoutPort(domain))
 		}
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts)
+}
+
+func withoutPort(domain string) string {
+	if host, _, err := net.SplitHostPort(domain); err == nil {
+		return host
+	}
+	return domain
 }
